@@ -1,0 +1,3 @@
+//! The `trefoil` command.
+
+fn main() {}

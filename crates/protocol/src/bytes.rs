@@ -1,0 +1,255 @@
+//! Public byte strings of fixed length, each with a type of its own, and [`Blob`] for the others.
+//! On the wire they are base64url without padding (RFC 4648 section 5).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A byte string whose length or alphabet is not the one its type asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BytesError {
+    /// The text is not base64url without padding.
+    #[error("not base64url without padding")]
+    Alphabet,
+    /// The number of bytes differs from what the type holds.
+    #[error("expected {expected} bytes, got {got}")]
+    Length {
+        /// Bytes the type holds.
+        expected: usize,
+        /// Bytes that were given.
+        got: usize,
+    },
+}
+
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    Base64UrlUnpadded::encode_string(bytes)
+}
+
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, BytesError> {
+    Base64UrlUnpadded::decode_vec(text).map_err(|_| BytesError::Alphabet)
+}
+
+pub(crate) fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], BytesError> {
+    let bytes = zeroize::Zeroizing::new(decode(text)?);
+    <[u8; N]>::try_from(bytes.as_slice()).map_err(|_| BytesError::Length {
+        expected: N,
+        got: bytes.len(),
+    })
+}
+
+macro_rules! fixed_bytes {
+    ($(#[$doc:meta])* $name:ident, $len:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $len]);
+
+        impl $name {
+            /// Number of bytes.
+            pub const LEN: usize = $len;
+
+            /// Takes the bytes as they are.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; $len]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; $len] {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&[u8]> for $name {
+            type Error = BytesError;
+
+            fn try_from(bytes: &[u8]) -> Result<Self, BytesError> {
+                bytes.try_into().map(Self).map_err(|_| BytesError::Length {
+                    expected: $len,
+                    got: bytes.len(),
+                })
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = BytesError;
+
+            fn from_str(text: &str) -> Result<Self, BytesError> {
+                decode_array(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&encode(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&encode(&self.0))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+fixed_bytes!(
+    /// Where a factor's account is found: SHA-256 over the factor's auth public key.
+    Locator, 32
+);
+fixed_bytes!(
+    /// Names an account: the first 16 bytes of SHA-256 over its auth public key.
+    AccountId, 16
+);
+fixed_bytes!(
+    /// An Ed25519 public key (RFC 8032): of a factor, an account, a node.
+    AuthKey, 32
+);
+fixed_bytes!(
+    /// An X25519 public key (RFC 7748) to which HPKE seals.
+    EnvelopeKey, 32
+);
+fixed_bytes!(
+    /// HMAC-SHA256 by which a factor knows that it was enrolled in an account.
+    Binding, 32
+);
+fixed_bytes!(
+    /// An Ed25519 signature (RFC 8032).
+    Signature, 64
+);
+fixed_bytes!(
+    /// SHA-256 of an envelope's bytes.
+    EnvelopeHash, 32
+);
+fixed_bytes!(
+    /// SHA-256 of a payload's or an event's exact bytes.
+    PayloadHash, 32
+);
+fixed_bytes!(
+    /// SHA-256 of a sealed nonce's bytes.
+    NonceHash, 32
+);
+fixed_bytes!(
+    /// Makes a statement unique: 16 random bytes.
+    RequestId, 16
+);
+
+impl RequestId {
+    /// A fresh request id.
+    #[must_use]
+    pub fn random(rng: &mut impl rand_core::CryptoRng) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
+macro_rules! blob {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Vec<u8>);
+
+        impl $name {
+            /// Takes the bytes as they are.
+            #[must_use]
+            pub const fn new(bytes: Vec<u8>) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8] {
+                &self.0
+            }
+
+            /// The bytes, owned.
+            #[must_use]
+            pub fn into_bytes(self) -> Vec<u8> {
+                self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({} bytes)"), self.0.len())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&encode(&self.0))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                decode(&text).map(Self).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+blob!(
+    /// Bytes of any length.
+    Blob
+);
+blob!(
+    /// A share, the state key and a guess seed, sealed to one factor ([`crate::envelope`]).
+    Envelope
+);
+blob!(
+    /// The nonce, sealed ([`crate::nonce`]).
+    SealedNonce
+);
+
+impl Envelope {
+    /// SHA-256 of the bytes; stands in the factor's entry of the signed payload.
+    #[must_use]
+    pub fn hash(&self) -> EnvelopeHash {
+        EnvelopeHash(crate::kdf::sha256(&[&self.0]))
+    }
+}
+
+impl SealedNonce {
+    /// SHA-256 of the bytes; stands in the signed payload.
+    #[must_use]
+    pub fn hash(&self) -> NonceHash {
+        NonceHash(crate::kdf::sha256(&[&self.0]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_round_trips_and_refuses_padding_alphabet_and_length() {
+        let id = AccountId::from_bytes(*b"0123456789abcdef");
+        assert_eq!(id.to_string().parse::<AccountId>(), Ok(id));
+        assert_eq!("AAAA".parse::<AccountId>(), Err(BytesError::Length { expected: 16, got: 3 }));
+        assert_eq!("MDEyMzQ1Njc4OWFiY2RlZg==".parse::<AccountId>(), Err(BytesError::Alphabet));
+        assert_eq!("+/AA".parse::<AccountId>(), Err(BytesError::Alphabet));
+        // The unused low bits of the last character must be zero: one text per value.
+        assert_eq!("MDEyMzQ1Njc4OWFiY2RlZh".parse::<AccountId>(), Err(BytesError::Alphabet));
+    }
+}

@@ -1,0 +1,1 @@
+//! Storage traits of the Trefoil servers, their SQLite back end, and one conformance suite for all back ends.
