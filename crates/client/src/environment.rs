@@ -115,9 +115,9 @@ mod tests {
     use rand_chacha::ChaCha20Rng;
     use rand_core::{Rng, SeedableRng};
 
-    struct Noon;
+    struct Fixed;
 
-    impl Clock for Noon {
+    impl Clock for Fixed {
         fn unix_time(&self) -> u64 {
             43_200
         }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_fixed_environment_repeats_itself() {
         let draw = || {
-            let environment = Environment::new(Noon, ChaCha20Rng::seed_from_u64(7));
+            let environment = Environment::new(Fixed, ChaCha20Rng::seed_from_u64(7));
             let mut bytes = [0; 16];
             environment.rng().fill_bytes(&mut bytes);
             (environment.now(), bytes, environment.rng().next_u64())
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn handles_share_one_stream() {
-        let environment = Environment::new(Noon, ChaCha20Rng::seed_from_u64(7));
+        let environment = Environment::new(Fixed, ChaCha20Rng::seed_from_u64(7));
         assert_ne!(environment.rng().next_u64(), environment.rng().next_u64());
     }
 
