@@ -1,0 +1,112 @@
+//! A trusted dealer (Shamir 1979): for development and tests. In production nodes generate the key among themselves
+//! and no one ever holds it.
+//!
+//! Splitting is written here and not taken from a crate because the coefficients, each as secret as the key, have to
+//! be wiped; a test interpolates the result with a foreign implementation.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use curve25519_dalek::ristretto::RistrettoPoint;
+use curve25519_dalek::Scalar;
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::element::{Element, ScalarError, key_from_bytes};
+use crate::index::NodeIndex;
+use crate::keys::{GroupKey, KeyShare, VerifyingShare};
+
+/// The whole key of a network. Only a dealer holds one.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct MasterKey(Scalar);
+
+/// What a dealer hands out. The shares go to their nodes, one each; the rest is public.
+#[derive(Debug, Clone)]
+pub struct Dealing {
+    /// The network's public key.
+    pub group_key: GroupKey,
+    /// One for each node, in the order of the indices 1 to `count`.
+    pub verifying_shares: Vec<VerifyingShare>,
+    /// One for each node, in the same order.
+    pub shares: Vec<KeyShare>,
+}
+
+/// A network cannot be dealt like this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DealError {
+    /// The threshold is 0 or above the number of nodes.
+    #[error("a threshold of {threshold} does not fit {count} nodes: choose one from 1 to {count}")]
+    Threshold {
+        /// Answers that were to be needed.
+        threshold: u16,
+        /// Nodes that were to be dealt to.
+        count: u16,
+    },
+    /// A share or the key came out as zero.
+    #[error("the random source gives no random numbers: a key came out as zero")]
+    BrokenRandomness,
+}
+
+/// Makes a fresh master key, splits it and forgets it. `1 <= threshold <= count`.
+///
+/// # Errors
+/// [`DealError`] for a threshold that does not fit and for a random source that returns nothing but zeros.
+pub fn deal(threshold: u16, count: u16, rng: &mut impl CryptoRng) -> Result<Dealing, DealError> {
+    MasterKey::random(rng).split(threshold, count, rng)
+}
+
+impl MasterKey {
+    /// A uniform key.
+    #[must_use]
+    pub fn random(rng: &mut impl CryptoRng) -> Self {
+        Self(Scalar::random(rng))
+    }
+
+    /// Decodes a 32-byte little-endian scalar.
+    ///
+    /// # Errors
+    /// [`ScalarError`] for zero and for bytes that are not below the group order.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, ScalarError> {
+        key_from_bytes(bytes).map(Self)
+    }
+
+    /// Splits the key with a uniform polynomial of degree `threshold - 1`; node `i` of 1 to `count` gets `f(i)`.
+    ///
+    /// # Errors
+    /// As [`deal`].
+    pub fn split(&self, threshold: u16, count: u16, rng: &mut impl CryptoRng) -> Result<Dealing, DealError> {
+        if threshold == 0 || threshold > count {
+            return Err(DealError::Threshold { threshold, count });
+        }
+        // Reserved whole: growing would leave unwiped copies behind.
+        let mut coefficients = Zeroizing::new(Vec::with_capacity(usize::from(threshold)));
+        coefficients.push(self.0);
+        coefficients.extend((1..threshold).map(|_| Scalar::random(rng)));
+
+        let shares = (1..=count)
+            .map(|index| {
+                let index = NodeIndex::new(index).map_err(|_| DealError::BrokenRandomness)?;
+                let value = Zeroizing::new(evaluate(&coefficients, &index.scalar()));
+                KeyShare::new(index, &value).ok_or(DealError::BrokenRandomness)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let group = Element::from_point(RistrettoPoint::mul_base(&self.0)).ok_or(DealError::BrokenRandomness)?;
+        Ok(Dealing {
+            group_key: GroupKey::new(group),
+            verifying_shares: shares.iter().map(|share| *share.verifying_share()).collect(),
+            shares,
+        })
+    }
+}
+
+/// Horner's rule, highest coefficient first.
+fn evaluate(coefficients: &[Scalar], x: &Scalar) -> Scalar {
+    coefficients.iter().rev().fold(Scalar::ZERO, |sum, coefficient| sum * x + coefficient)
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey(redacted)")
+    }
+}
