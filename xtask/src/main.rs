@@ -1,3 +1,82 @@
-//! The habits of this repository as commands.
+//! The habits of this repository as commands, so that nobody has to remember flags.
+//!
+//! `cargo xtask help` lists them. Every command works on a fresh clone; what a command needs and does not find
+//! it installs (Debian packages, pinned wheels) or names together with the way to get it.
 
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its terminal"
+)]
+
+mod bench;
+mod book;
+mod ci;
+mod commands;
+mod doc;
+mod fuzz;
+mod keychain;
+mod lint;
+mod no_std;
+mod process;
+mod repo;
+mod report;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use repo::Repo;
+
+/// What a command gives back when it could not do its work. The text says what to do next.
+type Failure = Box<dyn std::error::Error>;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test                 every test: workspace, doctests, keychain, fuzz targets, book and README
+  lint                 formatting, clippy with warnings denied, licences and duplicate crates
+  doc                  API documentation with warnings denied
+  no-std               the ground-floor crates against a sysroot without std
+  fuzz [--seconds N] [TARGET]
+                       every fuzz target (or one) for N seconds each (default 10) from its committed seeds
+  bench [--quick] [FILTER]
+                       benchmarks, then the ratios that the design promises
+  book                 builds the book, checks its links, runs every command in it and in the README
+  ci                   lint, doc, no-std, test: what must pass before anything lands
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    match run(&command, &rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask {command}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, args: &[String]) -> Result<(), Failure> {
+    if matches!(command, "" | "help" | "--help" | "-h") {
+        print!("{USAGE}");
+        return Ok(());
+    }
+    let repo = Repo::find()?;
+    if !args.is_empty() && !matches!(command, "fuzz" | "bench") {
+        return Err(format!("takes no arguments, got `{}`\n\n{USAGE}", args.join(" ")).into());
+    }
+    match command {
+        "test" => test::run(&repo),
+        "lint" => lint::run(&repo),
+        "doc" => doc::run(&repo),
+        "no-std" => no_std::run(&repo),
+        "fuzz" => fuzz::run(&repo, args),
+        "bench" => bench::run(&repo, args),
+        "book" => book::run(&repo),
+        "ci" => ci::run(&repo),
+        _ => Err(format!("no such command\n\n{USAGE}").into()),
+    }
+}
