@@ -11,7 +11,6 @@
 
 mod bench;
 mod book;
-mod ci;
 mod commands;
 mod doc;
 mod fuzz;
@@ -43,7 +42,6 @@ usage: cargo xtask <command>
   bench [--quick] [FILTER]
                        benchmarks, then the ratios that the design promises
   book                 builds the book, checks its links, runs every command in it and in the README
-  ci                   lint, doc, no-std, test: what must pass before anything lands
 ";
 
 fn main() -> ExitCode {
@@ -76,7 +74,6 @@ fn run(command: &str, args: &[String]) -> Result<(), Failure> {
         "fuzz" => fuzz::run(&repo, args),
         "bench" => bench::run(&repo, args),
         "book" => book::run(&repo),
-        "ci" => ci::run(&repo),
         _ => Err(format!("no such command\n\n{USAGE}").into()),
     }
 }
