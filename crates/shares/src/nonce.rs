@@ -13,10 +13,14 @@ pub enum NonceError {
     #[error("this nonce cancels the shared secret and would give no wallet key; refuse the nonce")]
     ZeroKey,
     /// `key - shared secret = 0`.
-    #[error("the wallet key equals the shared secret, so the nonce would be zero; use another shared secret")]
+    #[error(
+        "the wallet key equals the shared secret, so the nonce would be zero; use another shared secret"
+    )]
     ZeroNonce,
     /// `key - nonce = 0`.
-    #[error("the wallet key equals the nonce, so nothing would be left to share; use another nonce")]
+    #[error(
+        "the wallet key equals the nonce, so nothing would be left to share; use another nonce"
+    )]
     ZeroSecret,
 }
 

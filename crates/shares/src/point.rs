@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use k256::elliptic_curve::CurveAffine;
 use k256::elliptic_curve::group::GroupEncoding;
 use k256::elliptic_curve::sec1::ToSec1Point;
 use k256::{AffinePoint, CompressedPoint, ProjectivePoint, Scalar};
@@ -11,7 +12,9 @@ use k256::{AffinePoint, CompressedPoint, ProjectivePoint, Scalar};
 #[non_exhaustive]
 pub enum PointError {
     /// Not the canonical compressed SEC1 encoding of a point on secp256k1.
-    #[error("these 33 bytes are not a compressed secp256k1 point; they are damaged or of another kind")]
+    #[error(
+        "these 33 bytes are not a compressed secp256k1 point; they are damaged or of another kind"
+    )]
     Malformed,
     /// The identity element (the point at infinity).
     #[error("the point is the identity element, which no key has; refuse it")]
@@ -36,7 +39,9 @@ impl PublicPoint {
             return Err(PointError::Malformed);
         }
         let point = Option::from(AffinePoint::from_bytes(&CompressedPoint::from(*bytes)));
-        point.ok_or(PointError::Malformed).and_then(Self::from_affine)
+        point
+            .ok_or(PointError::Malformed)
+            .and_then(Self::from_affine)
     }
 
     /// The compressed SEC1 encoding.
@@ -92,7 +97,9 @@ impl TryFrom<&[u8]> for PublicPoint {
 
 impl fmt::Display for PublicPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.to_bytes()
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -19,7 +19,9 @@ pub enum ScalarError {
     #[error("the secret scalar is zero; use another secret")]
     Zero,
     /// The number is not below the group order `n`.
-    #[error("these 32 bytes are not below the order of secp256k1; they are damaged or not a secp256k1 secret")]
+    #[error(
+        "these 32 bytes are not below the order of secp256k1; they are damaged or not a secp256k1 secret"
+    )]
     OutOfRange,
 }
 

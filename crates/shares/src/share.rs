@@ -1,6 +1,7 @@
 //! One share: a point `(i, f(i))` of the polynomial.
 
 use core::fmt;
+use core::ops::Deref;
 
 use k256::{ProjectivePoint, Scalar};
 use subtle::{Choice, ConstantTimeEq};
@@ -66,7 +67,10 @@ impl Share {
     }
 
     pub(crate) fn from_scalar(index: ShareIndex, value: &Scalar) -> Self {
-        Self { index, value: *value }
+        Self {
+            index,
+            value: *value,
+        }
     }
 
     pub(crate) fn value(&self) -> &Scalar {
@@ -111,16 +115,18 @@ impl VerifiedShare {
         Self(share)
     }
 
-    /// The share.
-    #[must_use]
-    pub fn as_share(&self) -> &Share {
-        &self.0
-    }
-
     /// The share, no longer marked as checked.
     #[must_use]
     pub fn into_share(self) -> Share {
         self.0.clone()
+    }
+}
+
+impl Deref for VerifiedShare {
+    type Target = Share;
+
+    fn deref(&self) -> &Share {
+        &self.0
     }
 }
 
