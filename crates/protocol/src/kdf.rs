@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
-use trefoil_shares::scalar_from_wide;
+use trefoil_shares::{SharedSecret, scalar_from_wide};
 use zeroize::Zeroizing;
 
 use crate::bytes::AccountId;
@@ -75,8 +75,8 @@ impl Prk {
     }
 
     /// `H2S`: 48 bytes read as a big-endian integer mod `n`; zero, which no one will ever see, is `None`.
-    pub(crate) fn scalar(&self, info: &[u8]) -> Option<k256::NonZeroScalar> {
-        scalar_from_wide(&self.expand::<48>(info))
+    pub(crate) fn scalar(&self, info: &[u8]) -> Option<SharedSecret> {
+        scalar_from_wide(&self.expand::<48>(info)).ok()
     }
 }
 

@@ -1,1 +1,26 @@
-//! The Trefoil protocol: factor keys, envelopes, records, statements, commits, nodes' answers. No I/O, no clock, no OS randomness.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+pub mod account;
+pub mod bytes;
+pub mod commit;
+pub mod envelope;
+pub mod event;
+pub mod factor;
+mod kdf;
+pub mod nonce;
+mod point;
+pub mod policy;
+pub mod problem;
+pub mod record;
+pub mod seal;
+mod secret;
+pub mod sign;
+pub mod social;
+pub mod state;
+pub mod statement;
+pub mod tenant;
+pub mod vault;
+pub mod wire;

@@ -1,7 +1,5 @@
-//! The wallet key and what hangs on it.
+//! The wallet key and what hangs on it (section 3).
 
 mod keys;
-mod wallet_key;
 
-pub use keys::{AccountKeys, GuessSeed, SharedSecretKeys};
-pub use wallet_key::{Nonce, OneClickScalar, WalletKey, WalletKeyError, WalletPublicKey};
+pub use keys::{AccountKeys, GuessSeed, ed25519_wallet_seed, guarded_nonce_key, reset_key};

@@ -2,9 +2,9 @@
 
 use core::fmt;
 
+use trefoil_shares::SharedSecret;
 use zeroize::Zeroizing;
 
-use crate::account::OneClickScalar;
 use crate::bytes::{AccountId, AuthKey, EnvelopeKey, Locator};
 use crate::kdf::{Prk, label, lp, sha256};
 use crate::seal::hpke::EnvelopePrivateKey;
@@ -32,7 +32,7 @@ pub struct FactorKeys {
     pub(crate) envelope: EnvelopePrivateKey,
     pub(crate) binding: Zeroizing<[u8; 32]>,
     pub(crate) nonce: Zeroizing<[u8; 32]>,
-    one_click: OneClickScalar,
+    scalar: Option<SharedSecret>,
     locator: Locator,
 }
 
@@ -49,7 +49,7 @@ impl FactorKeys {
             envelope: EnvelopePrivateKey::derive(&prk.expand(&label("factor/envelope", &[]))),
             binding: prk.expand(&label("factor/binding", &[])),
             nonce: prk.expand(&label("factor/nonce", &[])),
-            one_click: OneClickScalar::new(prk.scalar(&label("factor/scalar", &[]))),
+            scalar: prk.scalar(&label("factor/scalar", &[])),
             locator,
         }
     }
@@ -78,10 +78,9 @@ impl FactorKeys {
         &self.auth
     }
 
-    /// The half of a one-click key that comes from the factor.
-    #[must_use]
-    pub(crate) const fn one_click(&self) -> &OneClickScalar {
-        &self.one_click
+    /// `x`, the half of a one-click key that comes from the factor; `None` would need a SHA-256 output of all zeros.
+    pub(crate) const fn scalar(&self) -> Option<&SharedSecret> {
+        self.scalar.as_ref()
     }
 
     /// Enrols this factor in an account: its public parts, binding and proof.

@@ -1,0 +1,178 @@
+//! What a server answers when it refuses: problem documents (RFC 9457) with a stable code.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use serde::{Deserialize, Serialize};
+
+/// Media type of a problem document.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+macro_rules! problem_codes {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $status:literal, $title:literal;)*) => {
+        /// Why a server refuses. The code is stable; titles may be reworded.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum ProblemCode {
+            $($(#[$doc])* #[doc = concat!("`", $code, "`, status ", stringify!($status), ": ", $title, ".")]
+            #[serde(rename = $code)] $variant,)*
+        }
+
+        impl ProblemCode {
+            /// All codes, for documentation and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable code.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// What it means, in a few words.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    // Any server
+    MalformedRequest = "malformed_request", 400, "the request is not of the expected form";
+    UnknownVersion = "unknown_version", 400, "the request has a version that this server does not know";
+    NotFound = "not_found", 404, "there is nothing here";
+    MethodNotAllowed = "method_not_allowed", 405, "this method is not offered here";
+    UnsupportedMediaType = "unsupported_media_type", 415, "the body must be application/json";
+    BodyTooLarge = "body_too_large", 413, "the body is too large";
+    RequestTimeout = "request_timeout", 408, "the request took too long to arrive";
+    TooManyRequests = "too_many_requests", 429, "too many requests; try again later";
+    Internal = "internal", 500, "the server failed; nothing was changed";
+    Unavailable = "unavailable", 503, "the server cannot do this now; try again later";
+    UnknownTenant = "unknown_tenant", 404, "this server does not know the tenant";
+
+    // Statements and sessions
+    BadSignature = "bad_signature", 401, "a signature does not hold";
+    StatementExpired = "statement_expired", 401, "the statement's time is too far from the server's";
+    WrongAudience = "wrong_audience", 401, "the statement was made for another server";
+    WrongTenant = "wrong_tenant", 401, "made for another tenant";
+    ReplayedRequest = "replayed_request", 409, "this request id was used before";
+    UnknownSession = "unknown_session", 401, "the session has ended or never was; log in again";
+    WrongSession = "wrong_session", 403, "the session belongs to another account";
+    WrongKey = "wrong_key", 403, "signed by a key that may not do this";
+    LevelTooLow = "level_too_low", 403, "the account's policy asks for an authenticator first";
+    AuthenticatorRequired = "authenticator_required", 403, "a guarded account needs an enrolled authenticator first";
+
+    // Accounts
+    NoAccount = "no_account", 404, "no account is known for this factor";
+    FactorRemoved = "factor_removed", 403, "this factor was removed from its account";
+    SeveralAccounts = "several_accounts", 409, "the factors belong to different accounts";
+    LocatorTaken = "locator_taken", 409, "one of the factors already belongs to an account";
+    AccountExists = "account_exists", 409, "this wallet key already has an account here";
+    AccountDeleted = "account_deleted", 410, "the account was deleted for ever";
+    NoNonce = "no_nonce", 404, "the current record has no nonce";
+
+    // Records
+    BadRecord = "bad_record", 422, "the record breaks a rule that holds for every record";
+    RecordTooLarge = "record_too_large", 413, "the record is too large";
+    PreconditionRequired = "precondition_required", 428, "If-Match must name the revision that the commit replaces";
+    StaleRevision = "stale_revision", 412, "the account has changed since; open it again";
+    WrongRevision = "wrong_revision", 422, "the new revision does not follow the current one";
+    WrongPrevious = "wrong_previous", 422, "the record does not name the current one as its previous";
+    WrongAccountKey = "wrong_account_key", 422, "the account's key cannot change";
+    CustodyReversed = "custody_reversed", 422, "an account that left one-click cannot go back";
+    WrongEpoch = "wrong_epoch", 422, "the epoch must stay or grow by one, and grow where shares change";
+    ChangedEntry = "changed_entry", 422, "the entry of a kept factor was changed";
+    EnvelopeHashMismatch = "envelope_hash_mismatch", 422, "an envelope hash must change exactly when the epoch does";
+    NoSpareFactor = "no_spare_factor", 422, "there must be more factors than the threshold";
+    BadEnvelopes = "bad_envelopes", 422, "the envelopes are not those that the record names";
+    BadNonce = "bad_nonce", 422, "the sealed nonce is not the one that the record names";
+
+    // Nodes
+    BadEphemeralKey = "bad_ephemeral_key", 400, "the ephemeral key is not one to seal to";
+    GenerationOutOfRange = "generation_out_of_range", 400, "the generation is out of range";
+    UnknownVerifier = "unknown_verifier", 404, "this network does not know the verifier";
+    TokenTooLarge = "token_too_large", 413, "the ID token is too large";
+    TokenMalformed = "token_malformed", 401, "the ID token is not a signed token of a known form";
+    TokenAlgorithmRefused = "token_algorithm_refused", 401, "the ID token's algorithm is not allowed";
+    TokenUnknownKey = "token_unknown_key", 401, "the ID token names a key that its provider does not publish";
+    TokenBadSignature = "token_bad_signature", 401, "the ID token's signature does not hold";
+    TokenWrongIssuer = "token_wrong_issuer", 401, "the ID token comes from another issuer";
+    TokenWrongAudience = "token_wrong_audience", 401, "the ID token was made for another app";
+    TokenExpired = "token_expired", 401, "the ID token has expired; log in again";
+    TokenTooOld = "token_too_old", 401, "the ID token was issued too long ago; log in again";
+    TokenIssuedInFuture = "token_issued_in_future", 401, "the ID token was issued in the future";
+    TokenNotYetValid = "token_not_yet_valid", 401, "the ID token is not valid yet";
+    TokenWrongNonce = "token_wrong_nonce", 401, "the ID token is not bound to this login";
+    TokenMissingClaim = "token_missing_claim", 401, "the ID token lacks a claim that is needed";
+    TokenUnverifiedEmail = "token_unverified_email", 401, "the ID token's e-mail address is not verified";
+    ProviderUnreachable = "provider_unreachable", 503, "the login provider's keys cannot be fetched now";
+}
+
+impl core::fmt::Display for ProblemCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A problem document. Members this version does not know are ignored, as RFC 9457 section 3.2 asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:trefoil:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code's title.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What went wrong this time, in plain words.
+    pub detail: String,
+    /// The stable code.
+    pub code: ProblemCode,
+    /// With `statement_expired`: the server's unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_time: Option<u64>,
+    /// With `stale_revision`: the current revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Seconds after which to try again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A document of this code.
+    #[must_use]
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:trefoil:problem:{code}"),
+            title: code.title().to_string(),
+            status: code.status(),
+            detail: detail.into(),
+            code,
+            server_time: None,
+            revision: None,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<ProblemCode> for Problem {
+    fn from(code: ProblemCode) -> Self {
+        Self::new(code, code.title())
+    }
+}
+
+impl core::fmt::Display for Problem {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} ({})", self.detail, self.code)
+    }
+}
+
+impl core::error::Error for Problem {}
