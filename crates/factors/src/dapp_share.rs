@@ -7,7 +7,7 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq as _;
-use trefoil_protocol::FactorSecret;
+use trefoil_protocol::factor::FactorSecret;
 use zeroize::Zeroizing;
 
 use crate::recovery_phrase::DrillError;
@@ -55,7 +55,11 @@ impl DappShare {
     /// # Errors
     /// [`DrillError`] when it is no phrase, or another one.
     pub fn prove(&self, stored: &str) -> Result<(), DrillError> {
-        if *self == Self::parse(stored)? { Ok(()) } else { Err(DrillError::Different) }
+        if *self == Self::parse(stored)? {
+            Ok(())
+        } else {
+            Err(DrillError::Different)
+        }
     }
 }
 

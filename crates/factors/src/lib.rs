@@ -1,1 +1,12 @@
-//! One adapter per factor kind: how a social login, device, phrase or dApp share yields its 32-byte factor secret.
+#![doc = include_str!("../README.md")]
+
+pub mod device;
+
+mod dapp_share;
+mod recovery_phrase;
+mod words;
+
+pub use dapp_share::DappShare;
+pub use device::{DeviceStore, DeviceStoreExt};
+pub use recovery_phrase::{DrillError, RecoveryPhrase, WordCount};
+pub use words::{PhraseError, UnknownWord};

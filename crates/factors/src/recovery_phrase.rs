@@ -10,7 +10,7 @@ use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
-use trefoil_protocol::FactorSecret;
+use trefoil_protocol::factor::FactorSecret;
 use zeroize::Zeroizing;
 
 use crate::words::{self, PhraseError};
@@ -91,8 +91,13 @@ impl RecoveryPhrase {
     /// assert!(RecoveryPhrase::parse(&typed.replace("yelow", "yellow")).is_ok());
     /// ```
     pub fn parse(text: &str) -> Result<Self, PhraseError> {
-        let (entropy, length) = words::decode(text, |found| found == 12 || found == 24, "12 or 24")?;
-        let words = if length == 16 { WordCount::Twelve } else { WordCount::TwentyFour };
+        let (entropy, length) =
+            words::decode(text, |found| found == 12 || found == 24, "12 or 24")?;
+        let words = if length == 16 {
+            WordCount::Twelve
+        } else {
+            WordCount::TwentyFour
+        };
         Ok(Self { entropy, words })
     }
 
@@ -115,7 +120,8 @@ impl RecoveryPhrase {
             WordCount::TwentyFour => FactorSecret::from_bytes(*self.entropy),
             WordCount::Twelve => {
                 let mut secret = Zeroizing::new([0; 32]);
-                let expanded = Hkdf::<Sha256>::new(None, self.used()).expand(LABEL_12, secret.as_mut_slice());
+                let expanded =
+                    Hkdf::<Sha256>::new(None, self.used()).expand(LABEL_12, secret.as_mut_slice());
                 debug_assert!(expanded.is_ok(), "HKDF-SHA256 gives up to 8160 bytes");
                 FactorSecret::from_bytes(*secret)
             }
@@ -127,7 +133,11 @@ impl RecoveryPhrase {
     /// # Errors
     /// [`DrillError`] when it is no phrase, or another one.
     pub fn prove(&self, typed: &str) -> Result<(), DrillError> {
-        if *self == Self::parse(typed)? { Ok(()) } else { Err(DrillError::Different) }
+        if *self == Self::parse(typed)? {
+            Ok(())
+        } else {
+            Err(DrillError::Different)
+        }
     }
 
     fn used(&self) -> &[u8] {

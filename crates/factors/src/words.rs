@@ -16,7 +16,9 @@ const MAX_SUGGESTIONS: usize = 4;
 #[non_exhaustive]
 pub enum PhraseError {
     /// There are too many or too few words.
-    #[error("the phrase has {found} words instead of {expected}: check that none is missing or written twice")]
+    #[error(
+        "the phrase has {found} words instead of {expected}: check that none is missing or written twice"
+    )]
     WordCount {
         /// How many words were given.
         found: usize,
@@ -103,11 +105,14 @@ pub(crate) fn decode(
             }));
         }
     }
-    let mnemonic =
-        Mnemonic::parse_in_normalized(Language::English, &text).map_err(|_| PhraseError::Checksum)?;
+    let mnemonic = Mnemonic::parse_in_normalized(Language::English, &text)
+        .map_err(|_| PhraseError::Checksum)?;
     let (mut padded, length) = mnemonic.to_entropy_array();
     let mut entropy = Zeroizing::new([0; 32]);
-    entropy.iter_mut().zip(padded.iter().take(length)).for_each(|(to, from)| *to = *from);
+    entropy
+        .iter_mut()
+        .zip(padded.iter().take(length))
+        .for_each(|(to, from)| *to = *from);
     padded.zeroize();
     Ok((entropy, length))
 }
@@ -142,7 +147,12 @@ fn near(word: &str) -> Vec<&'static str> {
     found.sort_unstable();
     // A word that is one letter away makes those two away noise.
     let best = found.first().map_or(0, |(distance, _)| *distance);
-    found.into_iter().filter(|(distance, _)| *distance == best).map(|(_, word)| word).take(MAX_SUGGESTIONS).collect()
+    found
+        .into_iter()
+        .filter(|(distance, _)| *distance == best)
+        .map(|(_, word)| word)
+        .take(MAX_SUGGESTIONS)
+        .collect()
 }
 
 /// Edits (insert, delete, change, swap of neighbours) between two words: optimal string alignment, three rows.
@@ -156,7 +166,8 @@ fn distance(a: &[char], b: &str) -> usize {
         row.push(i + 1);
         let mut last_b = None;
         for (j, &to) in b.iter().enumerate() {
-            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
+            let at =
+                |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
             let mut cost = (at(&previous, j) + usize::from(from != to))
                 .min(at(&previous, j + 1) + 1)
                 .min(at(&row, j) + 1);
@@ -199,7 +210,10 @@ mod tests {
     #[test]
     fn only_the_two_lengths_are_encoded() {
         for length in 0..=40 {
-            assert_eq!(encode(&vec![7; length]).is_some(), length == 16 || length == 32);
+            assert_eq!(
+                encode(&vec![7; length]).is_some(),
+                length == 16 || length == 32
+            );
         }
     }
 }
