@@ -3,4 +3,5 @@
 //! Everything but [`oidc`] stands behind the feature `servers` (on by default): with it off the crate needs no crate
 //! above the node, so that the node's own tests can use the provider.
 
+
 pub mod oidc;
