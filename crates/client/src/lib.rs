@@ -1,4 +1,4 @@
-//! HTTP clients of the metadata server and the node network: retries, clock offset, round-trip accounting, a transport trait.
+#![doc = include_str!("../README.md")]
 
 pub mod environment;
 pub mod metadata;

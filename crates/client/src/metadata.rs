@@ -17,6 +17,8 @@ mod login;
 mod nonce;
 mod read;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use core::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
@@ -86,10 +88,11 @@ impl MetadataClient {
         if !plain || !is_secure(&parsed) {
             return Err(refused());
         }
+        let audience = parsed.as_str().trim_end_matches('/').to_owned();
         Ok(Self {
             transport,
-            audience: parsed.as_str().trim_end_matches('/').to_owned(),
-            base: parsed,
+            base: Url::parse(&audience).map_err(|_| refused())?,
+            audience,
             tenant,
             environment,
             retry: RetryPolicy::default(),
