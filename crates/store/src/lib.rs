@@ -1,1 +1,16 @@
-//! Storage traits of the Trefoil servers, their SQLite back end, and one conformance suite for all back ends.
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod model;
+mod sqlite;
+mod store;
+
+pub use error::StoreError;
+pub use model::{
+    Caller, CommitRecord, Committed, CreateAccount, EVENTS_KEPT, EventLog, HeldEnvelope, Kit, NewEntry, NewRecord, NewSession,
+    OpenSession, OpenedSession, ReadRecord, Session, StatementUse, StoredRecord, TokenHash,
+};
+pub use sqlite::{SqliteOptions, SqliteStore};
+pub use store::{MetadataStore, StoreFuture};

@@ -1,0 +1,152 @@
+//! What a store refuses and what can go wrong with it.
+
+use std::error::Error;
+use std::sync::Arc;
+
+/// Why an operation of a store did nothing.
+///
+/// The first group are answers: the store works and the request does not fit what it holds. The second group are
+/// faults of the store itself ([`StoreError::is_fault`]). In either case the operation's transaction has no effect.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// A factor's locator belongs to another account of the tenant. Log in with that factor instead.
+    #[error("a factor of this record already belongs to an account; log in with it")]
+    LocatorTaken,
+    /// The account id is in use with another payload.
+    #[error("this account exists already with another record; log in with one of its factors")]
+    AccountExists,
+    /// The account was deleted; its id is never given out again.
+    #[error("this account was deleted; start over with a new key")]
+    AccountDeleted,
+    /// None of the locators is known.
+    #[error("no account has any of these factors")]
+    NoAccount,
+    /// None of the locators is enrolled and at least one of them once was.
+    #[error("this factor was removed from its account; log in with another one")]
+    FactorRemoved,
+    /// The locators lead to more than one account.
+    #[error("these factors belong to several accounts; log in with the factors of one")]
+    SeveralAccounts,
+    /// A statement with this request id was accepted before.
+    #[error("this request was seen before; sign a new one")]
+    ReplayedRequest,
+    /// The record has moved on since it was read.
+    #[error("the record is at revision {revision} now; read it again and redo the change")]
+    Stale {
+        /// The current revision.
+        revision: u64,
+    },
+    /// Neither held nor given: an envelope of the stated hash.
+    #[error("the envelope of factor {index} is missing")]
+    MissingEnvelope {
+        /// Share index of the factor.
+        index: u32,
+    },
+    /// Neither held nor given: a sealed nonce of the stated hash.
+    #[error("the sealed nonce that the record names is missing")]
+    MissingNonce,
+    /// The current record names no nonce, or none is held.
+    #[error("this account has no nonce")]
+    NoNonce,
+    /// No such session in this tenant.
+    #[error("unknown session; log in again")]
+    UnknownSession,
+    /// The session is over.
+    #[error("the session has expired; log in again")]
+    ExpiredSession,
+    /// The session belongs to another account of the tenant.
+    #[error("this session belongs to another account")]
+    ForeignSession,
+
+    /// More work is queued than the store takes, or it is locked; try again in a moment.
+    #[error("the store is busy; try again")]
+    Busy,
+    /// There is no room left.
+    #[error("the store is full; free space or raise its limit")]
+    Full,
+    /// The store cannot be written.
+    #[error("the store cannot be written; check permissions and mount")]
+    ReadOnly,
+    /// Stored bytes are not what was written.
+    #[error("the store is damaged ({what}); restore it from a backup")]
+    Corrupt {
+        /// Which part.
+        what: &'static str,
+    },
+    /// Another process has the store open.
+    #[error("the store is open in another process")]
+    InUse,
+    /// The store was written by a newer version of this software.
+    #[error("the store has schema {found}, this version knows up to {known}; upgrade the software")]
+    NewerSchema {
+        /// Schema version found.
+        found: u32,
+        /// Newest schema version known.
+        known: u32,
+    },
+    /// The file is a database of something else.
+    #[error("the file belongs to another application")]
+    ForeignFile,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// Anything else that the back end reports.
+    #[error("the store failed")]
+    Backend(#[source] Arc<dyn Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Whether the store itself failed, as opposed to refusing.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy
+                | Self::Full
+                | Self::ReadOnly
+                | Self::Corrupt { .. }
+                | Self::InUse
+                | Self::NewerSchema { .. }
+                | Self::ForeignFile
+                | Self::Closed
+                | Self::Backend(_)
+        )
+    }
+
+    /// Whether the same request may succeed a moment later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy)
+    }
+
+    pub(crate) fn backend(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Backend(Arc::new(error))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Code;
+        use rusqlite::types::FromSqlError;
+
+        match &error {
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..) => {
+                return Self::Corrupt { what: "a column has the wrong type or length" };
+            }
+            _ => {}
+        }
+        if error.source().is_some_and(|source| source.is::<FromSqlError>()) {
+            return Self::Corrupt { what: "a column has the wrong type or length" };
+        }
+        match error.sqlite_error_code() {
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
+            Some(Code::DiskFull) => Self::Full,
+            Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen) => Self::ReadOnly,
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Corrupt { what: "the database file" },
+            _ => Self::backend(error),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The SQLite back end: `records.db` and `nonces.db` in one directory, one writer thread, a few readers.
+
+mod commit;
+mod create;
+mod delete;
+mod factors;
+mod kit;
+mod login;
+mod nonce;
+mod nonces;
+mod read;
+mod readers;
+mod rows;
+mod schema;
+mod sessions;
+mod writer;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::params;
+use trefoil_protocol::bytes::SealedNonce;
+
+use self::nonces::{NewNonce, NonceDb};
+use self::readers::Readers;
+use self::writer::Writer;
+use crate::error::StoreError;
+use crate::model::{
+    Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession, ReadRecord, StatementUse,
+};
+use crate::store::{MetadataStore, StoreFuture};
+
+const RECORDS_FILE: &str = "records.db";
+const NONCES_FILE: &str = "nonces.db";
+const LOCK_FILE: &str = "lock";
+
+/// How a [`SqliteStore`] is opened.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    directory: PathBuf,
+    readers: usize,
+    max_bytes: Option<u64>,
+}
+
+impl SqliteOptions {
+    /// A store in this directory, which is made if it does not exist.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), readers: 2, max_bytes: None }
+    }
+
+    /// Number of reader threads, at least 1; 2 unless set.
+    #[must_use]
+    pub const fn readers(mut self, readers: usize) -> Self {
+        self.readers = readers;
+        self
+    }
+
+    /// Bytes that each of the two files may reach; beyond, operations are refused with [`StoreError::Full`].
+    #[must_use]
+    pub const fn max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = Some(max_bytes);
+        self
+    }
+
+    /// Opens the store, upgrades its tables and finishes what an earlier process left behind. Blocks for file access.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::NewerSchema`], [`StoreError::ForeignFile`], [`StoreError::Corrupt`],
+    /// [`StoreError::ReadOnly`], or another fault.
+    pub fn open(self) -> Result<SqliteStore, StoreError> {
+        std::fs::create_dir_all(&self.directory).map_err(file_error)?;
+        let lock = private_file(&self.directory.join(LOCK_FILE))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse),
+            Err(TryLockError::Error(error)) => return Err(file_error(error)),
+        }
+        let (records_path, nonces_path) = (self.directory.join(RECORDS_FILE), self.directory.join(NONCES_FILE));
+        // Made here so that nobody else may read them; SQLite gives its log files the same mode.
+        drop((private_file(&records_path)?, private_file(&nonces_path)?));
+        let records = schema::open_writer(&records_path, &schema::RECORDS, self.max_bytes)?;
+        let nonces = schema::open_writer(&nonces_path, &schema::NONCES, self.max_bytes)?;
+        sync_directory(&self.directory)?;
+        let writer = Writer::start(records, NonceDb::new(nonces))?;
+        let readers = Readers::start(&records_path, self.readers)?;
+        Ok(SqliteStore { readers, writer, _lock: lock })
+    }
+}
+
+/// [`MetadataStore`] on two SQLite files.
+///
+/// Dropping it waits for the queued operations and closes the files. A kill loses nothing that was acknowledged.
+pub struct SqliteStore {
+    // Dropped in this order: the writer's last checkpoint wants no readers, the lock goes last.
+    readers: Readers,
+    writer: Writer,
+    _lock: File,
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+impl MetadataStore for SqliteStore {
+    fn create_account(&self, create: CreateAccount) -> StoreFuture<'_, OpenedSession> {
+        let nonce =
+            create.sealed_nonce.clone().map(|sealed| NewNonce::new(&create.tenant, create.account_id, sealed));
+        Box::pin(self.writer.submit(nonce, move |transaction| create::create(transaction, &create)))
+    }
+
+    fn open_session(&self, open: OpenSession) -> StoreFuture<'_, OpenedSession> {
+        Box::pin(self.writer.submit(None, move |transaction| login::open(transaction, &open)))
+    }
+
+    fn commit_record(&self, commit: CommitRecord) -> StoreFuture<'_, Committed> {
+        let Caller { tenant, account_id, .. } = &commit.caller;
+        let nonce = commit.sealed_nonce.clone().map(|sealed| NewNonce::new(tenant, *account_id, sealed));
+        Box::pin(self.writer.submit(nonce, move |transaction| commit::commit(transaction, &commit)))
+    }
+
+    fn read_record(&self, caller: Caller) -> StoreFuture<'_, ReadRecord> {
+        Box::pin(self.readers.submit(move |connection| read::record(connection, &caller)))
+    }
+
+    fn release_nonce(&self, caller: Caller) -> StoreFuture<'_, SealedNonce> {
+        Box::pin(self.writer.submit(None, move |transaction| nonce::release(transaction, &caller)))
+    }
+
+    fn export_kit(&self, caller: Caller, statement: StatementUse) -> StoreFuture<'_, Kit> {
+        Box::pin(self.writer.submit(None, move |transaction| kit::export(transaction, &caller, statement)))
+    }
+
+    fn delete_account(&self, caller: Caller, statement: StatementUse) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.submit(None, move |transaction| delete::delete(transaction, &caller, statement)))
+    }
+
+    fn read_events(&self, caller: Caller) -> StoreFuture<'_, EventLog> {
+        Box::pin(self.readers.submit(move |connection| read::events(connection, &caller)))
+    }
+
+    fn check_ready(&self, now: u64) -> StoreFuture<'_, ()> {
+        let read = self.readers.submit(|connection| {
+            connection.prepare_cached("SELECT checked_at FROM health WHERE id = 1")?.exists([])?;
+            Ok(())
+        });
+        let write = self.writer.submit(None, move |transaction| {
+            transaction
+                .records
+                .prepare_cached(
+                    "INSERT INTO health (id, checked_at) VALUES (1, ?1)
+                     ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at",
+                )?
+                .execute(params![rows::time(now)])?;
+            Ok(())
+        });
+        Box::pin(async move {
+            read.await?;
+            write.await
+        })
+    }
+}
+
+fn private_file(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(file_error)
+}
+
+/// The names of new files are durable only once the directory is.
+fn sync_directory(directory: &Path) -> Result<(), StoreError> {
+    if cfg!(unix) {
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(file_error)?;
+    }
+    Ok(())
+}
+
+fn file_error(error: std::io::Error) -> StoreError {
+    use std::io::ErrorKind;
+
+    match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => StoreError::backend(error),
+    }
+}

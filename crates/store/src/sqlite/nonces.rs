@@ -1,0 +1,117 @@
+//! The nonce store: a database file of its own with one connection, used by the writer thread alone.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use trefoil_protocol::bytes::{AccountId, NonceHash, SealedNonce};
+use trefoil_protocol::tenant::Tenant;
+
+use crate::error::StoreError;
+
+/// Names a sealed nonce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NonceKey {
+    pub(super) tenant: Tenant,
+    pub(super) account_id: AccountId,
+    pub(super) hash: NonceHash,
+}
+
+/// A sealed nonce to be written before the record that names it.
+#[derive(Debug, Clone)]
+pub(super) struct NewNonce {
+    pub(super) key: NonceKey,
+    pub(super) sealed: SealedNonce,
+}
+
+impl NewNonce {
+    pub(super) fn new(tenant: &Tenant, account_id: AccountId, sealed: SealedNonce) -> Self {
+        let key = NonceKey { tenant: tenant.clone(), account_id, hash: sealed.hash() };
+        Self { key, sealed }
+    }
+}
+
+pub(super) struct NonceDb {
+    connection: Connection,
+}
+
+impl NonceDb {
+    pub(super) const fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// Writes all of them durably, in one transaction.
+    pub(super) fn write<'a>(&self, nonces: impl Iterator<Item = &'a NewNonce>) -> Result<(), StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        for NewNonce { key, sealed } in nonces {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO nonces (tenant, account_id, nonce_hash, sealed, settled) VALUES (?1, ?2, ?3, ?4, 0)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![
+                    key.tenant.as_str(),
+                    key.account_id.as_bytes(),
+                    key.hash.as_bytes(),
+                    sealed.as_bytes()
+                ])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    pub(super) fn read(&self, key: &NonceKey) -> Result<Option<SealedNonce>, StoreError> {
+        let sealed: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("SELECT sealed FROM nonces WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3")?
+            .query_row(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()], |row| row.get(0))
+            .optional()?;
+        let Some(sealed) = sealed.map(SealedNonce::new) else { return Ok(None) };
+        if sealed.hash() != key.hash {
+            return Err(StoreError::Corrupt { what: "a sealed nonce" });
+        }
+        Ok(Some(sealed))
+    }
+
+    /// Notes that the records which name these nonces are committed.
+    pub(super) fn settle(&self, keys: &[NonceKey]) -> Result<(), StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        for key in keys {
+            transaction
+                .prepare_cached(
+                    "UPDATE nonces SET settled = 1
+                     WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3 AND settled = 0",
+                )?
+                .execute(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()])?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Erases them from the tables, the free pages and the log. Returns only when nothing of them is left in the files.
+    pub(super) fn erase(&self, keys: &[NonceKey]) -> Result<(), StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        for key in keys {
+            transaction
+                .prepare_cached("DELETE FROM nonces WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3")?
+                .execute(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()])?;
+        }
+        transaction.commit()?;
+        truncate_log(&self.connection)
+    }
+
+    /// Nonces of transactions whose end was not seen.
+    pub(super) fn unsettled(&self) -> Result<Vec<NonceKey>, StoreError> {
+        let mut statement =
+            self.connection.prepare("SELECT tenant, account_id, nonce_hash FROM nonces WHERE settled = 0")?;
+        let mut rows = statement.query([])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            keys.push(super::rows::nonce_key(row)?);
+        }
+        Ok(keys)
+    }
+}
+
+/// Copies the write-ahead log into the database and cuts it to nothing, so that old pages are gone from it.
+pub(super) fn truncate_log(connection: &Connection) -> Result<(), StoreError> {
+    let blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if blocked { Err(StoreError::Busy) } else { Ok(()) }
+}

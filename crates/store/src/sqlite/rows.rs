@@ -1,0 +1,230 @@
+//! Rows in and out: conversions and the statements that several operations share.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+use trefoil_protocol::bytes::{
+    AccountId, Blob, Envelope, EnvelopeHash, Locator, NonceHash, PayloadHash, Signature,
+};
+use trefoil_protocol::event::{self, Event, EventBody};
+use trefoil_protocol::policy::{Action, Level};
+use trefoil_protocol::tenant::Tenant;
+
+use super::nonces::NonceKey;
+use crate::error::StoreError;
+use crate::model::{EVENTS_KEPT, HeldEnvelope, StoredRecord};
+
+/// SQLite's integers are signed; the bits are kept, the order is not needed where this is used for revisions.
+pub(super) const fn to_sql(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+pub(super) const fn from_sql(number: i64) -> u64 {
+    number.cast_unsigned()
+}
+
+/// For columns that are compared in SQL.
+pub(super) fn time(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX)
+}
+
+pub(super) const fn level_to_sql(level: Level) -> i64 {
+    match level {
+        Level::Primary => 0,
+        Level::Elevated => 1,
+        Level::StepUp => 2,
+    }
+}
+
+pub(super) const fn level_from_sql(level: i64) -> Result<Level, StoreError> {
+    match level {
+        0 => Ok(Level::Primary),
+        1 => Ok(Level::Elevated),
+        2 => Ok(Level::StepUp),
+        _ => Err(StoreError::Corrupt { what: "a session's level" }),
+    }
+}
+
+pub(super) fn nonce_key(row: &Row<'_>) -> Result<NonceKey, StoreError> {
+    let tenant: String = row.get(0)?;
+    Ok(NonceKey {
+        tenant: Tenant::new(&tenant).map_err(|_| StoreError::Corrupt { what: "a tenant's name" })?,
+        account_id: AccountId::from_bytes(row.get(1)?),
+        hash: NonceHash::from_bytes(row.get(2)?),
+    })
+}
+
+/// The current record and the answer of the commit that wrote it.
+pub(super) struct CurrentRecord {
+    pub(super) record: StoredRecord,
+    pub(super) actions: String,
+}
+
+pub(super) fn current_record(
+    connection: &Connection,
+    tenant: &Tenant,
+    account_id: AccountId,
+) -> Result<Option<CurrentRecord>, StoreError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT revision, payload_hash, nonce_hash, actions, signature, payload FROM records
+             WHERE tenant = ?1 AND account_id = ?2",
+        )?
+        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
+            Ok(CurrentRecord {
+                record: StoredRecord {
+                    revision: from_sql(row.get(0)?),
+                    hash: PayloadHash::from_bytes(row.get(1)?),
+                    nonce_hash: row.get::<_, Option<_>>(2)?.map(NonceHash::from_bytes),
+                    signature: Signature::from_bytes(row.get(4)?),
+                    payload: Blob::new(row.get(5)?),
+                },
+                actions: row.get(3)?,
+            })
+        })
+        .optional()?;
+    if let Some(found) = &found
+        && Sha256::digest(found.record.payload.as_bytes()).as_slice() != found.record.hash.as_bytes()
+    {
+        return Err(StoreError::Corrupt { what: "a payload" });
+    }
+    Ok(found)
+}
+
+/// As [`current_record`], where a session or a locator says that there is one.
+pub(super) fn existing_record(
+    connection: &Connection,
+    tenant: &Tenant,
+    account_id: AccountId,
+) -> Result<CurrentRecord, StoreError> {
+    current_record(connection, tenant, account_id)?.ok_or(StoreError::Corrupt { what: "an account without a record" })
+}
+
+/// The nonce that the current record names.
+pub(super) fn current_nonce(
+    connection: &Connection,
+    tenant: &Tenant,
+    account_id: AccountId,
+) -> Result<Option<NonceHash>, StoreError> {
+    let hash: Option<Option<[u8; 32]>> = connection
+        .prepare_cached("SELECT nonce_hash FROM records WHERE tenant = ?1 AND account_id = ?2")?
+        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| row.get(0))
+        .optional()?;
+    Ok(hash.flatten().map(NonceHash::from_bytes))
+}
+
+pub(super) fn actions_to_text(actions: &BTreeSet<Action>) -> Result<String, StoreError> {
+    serde_json::to_string(actions).map_err(StoreError::backend)
+}
+
+pub(super) fn actions_from_text(text: &str) -> Result<BTreeSet<Action>, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: "a commit's answer" })
+}
+
+/// A factor's row. One that was removed has no `enrolled` part.
+pub(super) struct FactorRow {
+    pub(super) account_id: AccountId,
+    pub(super) locator: Locator,
+    pub(super) enrolled: Option<(u32, EnvelopeHash)>,
+}
+
+fn factor_row(row: &Row<'_>) -> rusqlite::Result<FactorRow> {
+    let index: Option<u32> = row.get(2)?;
+    let hash: Option<[u8; 32]> = row.get(3)?;
+    Ok(FactorRow {
+        account_id: AccountId::from_bytes(row.get(0)?),
+        locator: Locator::from_bytes(row.get(1)?),
+        enrolled: index.zip(hash.map(EnvelopeHash::from_bytes)),
+    })
+}
+
+pub(super) fn factor(
+    connection: &Connection,
+    tenant: &Tenant,
+    locator: &Locator,
+) -> Result<Option<FactorRow>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT account_id, locator, share_index, envelope_hash FROM factors WHERE tenant = ?1 AND locator = ?2",
+        )?
+        .query_row(params![tenant.as_str(), locator.as_bytes()], factor_row)
+        .optional()?)
+}
+
+/// Every factor of the account, also the removed ones.
+pub(super) fn factors_of(
+    connection: &Connection,
+    tenant: &Tenant,
+    account_id: AccountId,
+) -> Result<Vec<FactorRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT account_id, locator, share_index, envelope_hash FROM factors WHERE tenant = ?1 AND account_id = ?2",
+    )?;
+    let rows = statement.query_map(params![tenant.as_str(), account_id.as_bytes()], factor_row)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Envelopes of those of the locators that are enrolled in this account.
+pub(super) fn envelopes(
+    connection: &Connection,
+    tenant: &Tenant,
+    account_id: AccountId,
+    locators: &[Locator],
+) -> Result<Vec<HeldEnvelope>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT share_index, envelope, envelope_hash FROM factors
+         WHERE tenant = ?1 AND locator = ?2 AND account_id = ?3 AND share_index IS NOT NULL",
+    )?;
+    let mut found = Vec::with_capacity(locators.len());
+    for locator in locators {
+        let held = statement
+            .query_row(params![tenant.as_str(), locator.as_bytes(), account_id.as_bytes()], |row| {
+                let envelope = Envelope::new(row.get(1)?);
+                Ok((HeldEnvelope { index: row.get(0)?, envelope }, EnvelopeHash::from_bytes(row.get(2)?)))
+            })
+            .optional()?;
+        let Some((held, hash)) = held else { continue };
+        if held.envelope.hash() != hash {
+            return Err(StoreError::Corrupt { what: "an envelope" });
+        }
+        found.push(held);
+    }
+    found.sort_by_key(|held| held.index);
+    Ok(found)
+}
+
+/// Appends to the account's log and drops what is older than the newest [`EVENTS_KEPT`].
+pub(super) fn append_event(
+    connection: &Connection,
+    tenant: &Tenant,
+    account_id: AccountId,
+    now: u64,
+    body: EventBody,
+) -> Result<(), StoreError> {
+    let (seq, head): (i64, Option<[u8; 32]>) = connection
+        .prepare_cached("SELECT event_seq, event_head FROM accounts WHERE tenant = ?1 AND account_id = ?2")?
+        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let seq = from_sql(seq).saturating_add(1);
+    let event = Event {
+        version: event::VERSION,
+        sequence: seq,
+        time: now,
+        previous: head.map(PayloadHash::from_bytes),
+        body,
+    };
+    let bytes = event.to_bytes();
+    let head = event::hash(&bytes);
+    connection
+        .prepare_cached("INSERT INTO events (tenant, account_id, seq, body) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![tenant.as_str(), account_id.as_bytes(), to_sql(seq), bytes])?;
+    connection
+        .prepare_cached("UPDATE accounts SET event_seq = ?3, event_head = ?4 WHERE tenant = ?1 AND account_id = ?2")?
+        .execute(params![tenant.as_str(), account_id.as_bytes(), to_sql(seq), head.as_bytes()])?;
+    if seq > EVENTS_KEPT {
+        connection
+            .prepare_cached("DELETE FROM events WHERE tenant = ?1 AND account_id = ?2 AND seq <= ?3")?
+            .execute(params![tenant.as_str(), account_id.as_bytes(), to_sql(seq - EVENTS_KEPT)])?;
+    }
+    Ok(())
+}
