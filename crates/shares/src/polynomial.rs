@@ -140,3 +140,51 @@ impl fmt::Debug for Polynomial {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+
+    fn rng() -> ChaCha20Rng {
+        ChaCha20Rng::seed_from_u64(1)
+    }
+
+    #[test]
+    fn coefficients_wipe_and_are_all_used() {
+        let mut coefficients =
+            Coefficients::random(&Scalar::from(7u32), Threshold::MIN, &mut rng());
+        let [first, second] = coefficients.iter().copied().collect::<Vec<_>>()[..] else {
+            panic!("a line has two coefficients");
+        };
+        assert_eq!(first, Scalar::from(7u32));
+        assert!(!bool::from(second.is_zero()));
+        let at_three = coefficients.share_at(ShareIndex::new(3).unwrap());
+        assert_eq!(*at_three.value(), first + second * Scalar::from(3u32));
+
+        coefficients.zeroize();
+        assert_eq!(coefficients.iter().count(), 0);
+    }
+
+    #[test]
+    fn coefficients_are_never_reallocated() {
+        let coefficients =
+            Coefficients::random(&Scalar::ONE, Threshold::new(9).unwrap(), &mut rng());
+        assert_eq!(coefficients.0.capacity(), 9);
+    }
+
+    #[test]
+    fn the_next_epoch_has_other_coefficients() {
+        let secret = SharedSecret::random(&mut rng());
+        let mut rng = rng();
+        let one = Polynomial::generate(&secret, Threshold::MIN, &mut rng);
+        let two = Polynomial::generate(&secret, Threshold::MIN, &mut rng);
+        assert_ne!(one.commitments(), two.commitments());
+        assert_eq!(
+            one.commitments().secret_point(),
+            two.commitments().secret_point()
+        );
+    }
+}

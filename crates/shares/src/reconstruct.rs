@@ -89,6 +89,10 @@ impl ReconstructError {
 /// given share is checked on its own and the wrong ones are named. Shares beyond the first `t` are not looked at
 /// otherwise; the result is proven in any case.
 ///
+/// The proof is of the secret, not of the epoch: `t` shares that all come from one older epoch of the same secret and
+/// threshold give that same secret. Mixed with shares of this epoch they are named. [`Commitments::verify`] tells for
+/// a single share whether it is of this epoch.
+///
 /// # Errors
 /// [`ReconstructError`]; never a secret other than the committed one.
 pub fn reconstruct(
