@@ -101,16 +101,21 @@ problem_codes! {
     TokenTooLarge = "token_too_large", 413, "the ID token is too large";
     TokenMalformed = "token_malformed", 401, "the ID token is not a signed token of a known form";
     TokenAlgorithmRefused = "token_algorithm_refused", 401, "the ID token's algorithm is not allowed";
+    TokenCriticalHeader = "token_critical_header", 401, "the ID token's header demands an extension that is not known";
+    TokenWrongType = "token_wrong_type", 401, "the token is not an ID token";
+    TokenWrongKeyType = "token_wrong_key_type", 401, "the ID token's algorithm does not fit the key that it names";
     TokenUnknownKey = "token_unknown_key", 401, "the ID token names a key that its provider does not publish";
     TokenBadSignature = "token_bad_signature", 401, "the ID token's signature does not hold";
     TokenWrongIssuer = "token_wrong_issuer", 401, "the ID token comes from another issuer";
     TokenWrongAudience = "token_wrong_audience", 401, "the ID token was made for another app";
+    TokenWrongParty = "token_wrong_party", 401, "the ID token was made for several apps and does not name this one";
     TokenExpired = "token_expired", 401, "the ID token has expired; log in again";
     TokenTooOld = "token_too_old", 401, "the ID token was issued too long ago; log in again";
     TokenIssuedInFuture = "token_issued_in_future", 401, "the ID token was issued in the future";
     TokenNotYetValid = "token_not_yet_valid", 401, "the ID token is not valid yet";
     TokenWrongNonce = "token_wrong_nonce", 401, "the ID token is not bound to this login";
     TokenMissingClaim = "token_missing_claim", 401, "the ID token lacks a claim that is needed";
+    TokenBadUser = "token_bad_user", 401, "the ID token's user claim cannot be used";
     TokenUnverifiedEmail = "token_unverified_email", 401, "the ID token's e-mail address is not verified";
     ProviderUnreachable = "provider_unreachable", 503, "the login provider's keys cannot be fetched now";
 }
