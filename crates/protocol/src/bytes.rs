@@ -148,6 +148,18 @@ fixed_bytes!(
     NonceHash, 32
 );
 fixed_bytes!(
+    /// Names a node network: its group public key (ristretto255).
+    NetworkKey, 32
+);
+fixed_bytes!(
+    /// The public half of a node's key share (ristretto255).
+    NodeShareKey, 32
+);
+fixed_bytes!(
+    /// SHA-256 of a network manifest's exact bytes.
+    ManifestHash, 32
+);
+fixed_bytes!(
     /// Makes a statement unique: 16 random bytes.
     RequestId, 16
 );
@@ -246,10 +258,22 @@ mod tests {
     fn text_round_trips_and_refuses_padding_alphabet_and_length() {
         let id = AccountId::from_bytes(*b"0123456789abcdef");
         assert_eq!(id.to_string().parse::<AccountId>(), Ok(id));
-        assert_eq!("AAAA".parse::<AccountId>(), Err(BytesError::Length { expected: 16, got: 3 }));
-        assert_eq!("MDEyMzQ1Njc4OWFiY2RlZg==".parse::<AccountId>(), Err(BytesError::Alphabet));
+        assert_eq!(
+            "AAAA".parse::<AccountId>(),
+            Err(BytesError::Length {
+                expected: 16,
+                got: 3
+            })
+        );
+        assert_eq!(
+            "MDEyMzQ1Njc4OWFiY2RlZg==".parse::<AccountId>(),
+            Err(BytesError::Alphabet)
+        );
         assert_eq!("+/AA".parse::<AccountId>(), Err(BytesError::Alphabet));
         // The unused low bits of the last character must be zero: one text per value.
-        assert_eq!("MDEyMzQ1Njc4OWFiY2RlZh".parse::<AccountId>(), Err(BytesError::Alphabet));
+        assert_eq!(
+            "MDEyMzQ1Njc4OWFiY2RlZh".parse::<AccountId>(),
+            Err(BytesError::Alphabet)
+        );
     }
 }

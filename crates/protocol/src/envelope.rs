@@ -67,7 +67,12 @@ impl Place {
 ///
 /// # Errors
 /// [`SealError`] where the factor's envelope key is a point of small order.
-pub fn seal(contents: &Contents, to: &EnvelopeKey, place: Place, rng: &mut impl CryptoRng) -> Result<Envelope, SealError> {
+pub fn seal(
+    contents: &Contents,
+    to: &EnvelopeKey,
+    place: Place,
+    rng: &mut impl CryptoRng,
+) -> Result<Envelope, SealError> {
     let mut plaintext = Zeroizing::new(alloc::vec::Vec::with_capacity(PLAINTEXT));
     plaintext.extend_from_slice(&[VERSION, u8::from(contents.share.is_some())]);
     match &contents.share {
@@ -83,12 +88,19 @@ pub fn seal(contents: &Contents, to: &EnvelopeKey, place: Place, rng: &mut impl 
 ///
 /// # Errors
 /// [`EnvelopeError`] for wrong length, wrong place or key, unknown form.
-pub fn open(envelope: &Envelope, keys: &FactorKeys, place: Place) -> Result<Contents, EnvelopeError> {
+pub fn open(
+    envelope: &Envelope,
+    keys: &FactorKeys,
+    place: Place,
+) -> Result<Contents, EnvelopeError> {
     let sealed = envelope.as_bytes();
     if sealed.len() != LEN {
         return Err(EnvelopeError::Length(sealed.len()));
     }
-    let plaintext = keys.envelope.open(&place.info(), sealed).map_err(|_| EnvelopeError::Sealed)?;
+    let plaintext = keys
+        .envelope
+        .open(&place.info(), sealed)
+        .map_err(|_| EnvelopeError::Sealed)?;
     parse(&plaintext, place.index).ok_or(EnvelopeError::UnknownForm)
 }
 
@@ -118,10 +130,17 @@ mod tests {
     use crate::factor::FactorSecret;
     use crate::tenant::Tenant;
 
-    const PLACE: Place = Place { account_id: AccountId::from_bytes([1; 16]), epoch: 2, index: 3 };
+    const PLACE: Place = Place {
+        account_id: AccountId::from_bytes([1; 16]),
+        epoch: 2,
+        index: 3,
+    };
 
     fn keys(seed: u8) -> FactorKeys {
-        FactorKeys::derive(&Tenant::new("acme").unwrap(), &FactorSecret::from_bytes([seed; 32]))
+        FactorKeys::derive(
+            &Tenant::new("acme").unwrap(),
+            &FactorSecret::from_bytes([seed; 32]),
+        )
     }
 
     fn contents(share: Option<Share>) -> Contents {
@@ -142,7 +161,10 @@ mod tests {
             assert_eq!(open(&envelope, &keys(1), PLACE), Ok(contents));
             assert_eq!(open(&envelope, &keys(2), PLACE), Err(EnvelopeError::Sealed));
             for place in [
-                Place { account_id: AccountId::from_bytes([2; 16]), ..PLACE },
+                Place {
+                    account_id: AccountId::from_bytes([2; 16]),
+                    ..PLACE
+                },
                 Place { epoch: 3, ..PLACE },
                 Place { index: 4, ..PLACE },
             ] {
@@ -160,10 +182,17 @@ mod tests {
             assert_eq!(open(&cut, &keys(1), PLACE), Err(EnvelopeError::Length(at)));
             let mut flipped = good.as_bytes().to_vec();
             flipped[at] ^= 0x10;
-            assert_eq!(open(&Envelope::new(flipped), &keys(1), PLACE), Err(EnvelopeError::Sealed), "byte {at}");
+            assert_eq!(
+                open(&Envelope::new(flipped), &keys(1), PLACE),
+                Err(EnvelopeError::Sealed),
+                "byte {at}"
+            );
         }
         let long = [good.as_bytes(), b"x"].concat();
-        assert_eq!(open(&Envelope::new(long), &keys(1), PLACE), Err(EnvelopeError::Length(LEN + 1)));
+        assert_eq!(
+            open(&Envelope::new(long), &keys(1), PLACE),
+            Err(EnvelopeError::Length(LEN + 1))
+        );
     }
 
     #[test]
@@ -174,8 +203,14 @@ mod tests {
             (plaintext[0], plaintext[1]) = (version, has_share);
             // A share at or above the group order is no scalar.
             plaintext[2..34].fill(0xff);
-            let sealed = keys(1).envelope_key().seal(&PLACE.info(), &plaintext, &mut rng).unwrap();
-            assert_eq!(open(&Envelope::new(sealed), &keys(1), PLACE), Err(EnvelopeError::UnknownForm));
+            let sealed = keys(1)
+                .envelope_key()
+                .seal(&PLACE.info(), &plaintext, &mut rng)
+                .unwrap();
+            assert_eq!(
+                open(&Envelope::new(sealed), &keys(1), PLACE),
+                Err(EnvelopeError::UnknownForm)
+            );
         }
     }
 }

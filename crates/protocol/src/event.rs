@@ -94,19 +94,24 @@ pub fn verify_chain(events: &[Blob], head: &PayloadHash) -> Result<Vec<Event>, E
     let mut parsed: Vec<Event> = Vec::with_capacity(events.len());
     let mut last: Option<PayloadHash> = None;
     for (at, bytes) in events.iter().enumerate() {
-        let event: Event = serde_json::from_slice(bytes.as_bytes()).map_err(|_| EventChainError::Malformed(at))?;
+        let event: Event =
+            serde_json::from_slice(bytes.as_bytes()).map_err(|_| EventChainError::Malformed(at))?;
         if event.version != VERSION {
             return Err(EventChainError::Malformed(at));
         }
         let starts = (event.sequence == 1) == event.previous.is_none();
-        let follows = parsed
-            .last()
-            .is_none_or(|before| event.previous == last && before.sequence.checked_add(1) == Some(event.sequence));
+        let follows = parsed.last().is_none_or(|before| {
+            event.previous == last && before.sequence.checked_add(1) == Some(event.sequence)
+        });
         if !starts || !follows {
             return Err(EventChainError::Broken(at));
         }
         last = Some(hash(bytes.as_bytes()));
         parsed.push(event);
     }
-    if last.as_ref() == Some(head) { Ok(parsed) } else { Err(EventChainError::WrongHead) }
+    if last.as_ref() == Some(head) {
+        Ok(parsed)
+    } else {
+        Err(EventChainError::WrongHead)
+    }
 }

@@ -24,7 +24,10 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 
 /// `LP(x)`: a 2-byte big-endian length, then `x`. Callers bound `x` far below 64 KiB.
 pub(crate) fn lp(x: &[u8]) -> Vec<u8> {
-    debug_assert!(u16::try_from(x.len()).is_ok(), "LP takes at most 65,535 bytes");
+    debug_assert!(
+        u16::try_from(x.len()).is_ok(),
+        "LP takes at most 65,535 bytes"
+    );
     let len = u16::try_from(x.len()).unwrap_or(u16::MAX);
     let mut out = Vec::with_capacity(2 + x.len());
     out.extend_from_slice(&len.to_be_bytes());
@@ -45,7 +48,14 @@ pub(crate) fn label(name: &str, parts: &[&[u8]]) -> Vec<u8> {
 
 /// Associated data of what is made anew in each epoch.
 pub(crate) fn epoch_context(name: &str, account: &AccountId, epoch: u32, index: u32) -> Vec<u8> {
-    label(name, &[account.as_bytes(), &epoch.to_be_bytes(), &index.to_be_bytes()])
+    label(
+        name,
+        &[
+            account.as_bytes(),
+            &epoch.to_be_bytes(),
+            &index.to_be_bytes(),
+        ],
+    )
 }
 
 /// Associated data of what is carried across epochs.
@@ -94,7 +104,10 @@ mod tests {
     /// RFC 5869, appendix A.1.
     #[test]
     fn hkdf_vector() {
-        let prk = Prk::extract(Some(&hex::decode("000102030405060708090a0b0c").unwrap()), &[0x0b; 22]);
+        let prk = Prk::extract(
+            Some(&hex::decode("000102030405060708090a0b0c").unwrap()),
+            &[0x0b; 22],
+        );
         let okm = prk.expand::<42>(&hex::decode("f0f1f2f3f4f5f6f7f8f9").unwrap());
         assert_eq!(
             hex::encode(okm.as_slice()),

@@ -34,9 +34,19 @@ impl NonceKey {
 
     /// Seals a nonce for an account.
     #[must_use]
-    pub fn seal(&self, nonce: &Nonce, account: &AccountId, rng: &mut impl CryptoRng) -> SealedNonce {
+    pub fn seal(
+        &self,
+        nonce: &Nonce,
+        account: &AccountId,
+        rng: &mut impl CryptoRng,
+    ) -> SealedNonce {
         let plaintext = nonce.expose_secret();
-        SealedNonce::new(aead::seal(&self.0, &account_context("nonce", account), plaintext.as_slice(), rng))
+        SealedNonce::new(aead::seal(
+            &self.0,
+            &account_context("nonce", account),
+            plaintext.as_slice(),
+            rng,
+        ))
     }
 
     /// Opens it.
@@ -44,7 +54,11 @@ impl NonceKey {
     /// # Errors
     /// [`NonceOpenError`].
     pub fn open(&self, sealed: &SealedNonce, account: &AccountId) -> Result<Nonce, NonceOpenError> {
-        let plaintext = aead::open(&self.0, &account_context("nonce", account), sealed.as_bytes());
+        let plaintext = aead::open(
+            &self.0,
+            &account_context("nonce", account),
+            sealed.as_bytes(),
+        );
         let plaintext = plaintext.map_err(|_| NonceOpenError)?;
         let bytes = <&[u8; 32]>::try_from(plaintext.as_slice()).map_err(|_| NonceOpenError)?;
         Nonce::from_bytes(bytes).map_err(|_| NonceOpenError)

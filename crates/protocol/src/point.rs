@@ -21,18 +21,25 @@ impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let bytes = decode_array::<33>(&text).map_err(D::Error::custom)?;
-        PublicPoint::from_bytes(&bytes).map(Self).map_err(D::Error::custom)
+        PublicPoint::from_bytes(&bytes)
+            .map(Self)
+            .map_err(D::Error::custom)
     }
 }
 
 pub(crate) mod one {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(point: &PublicPoint, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        point: &PublicPoint,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         Text(*point).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PublicPoint, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<PublicPoint, D::Error> {
         Text::deserialize(deserializer).map(|text| text.0)
     }
 }
@@ -40,11 +47,16 @@ pub(crate) mod one {
 pub(crate) mod maybe {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(point: &Option<PublicPoint>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        point: &Option<PublicPoint>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         point.map(Text).serialize(serializer)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PublicPoint>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PublicPoint>, D::Error> {
         Option::<Text>::deserialize(deserializer).map(|text| text.map(|text| text.0))
     }
 }
@@ -52,11 +64,17 @@ pub(crate) mod maybe {
 pub(crate) mod many {
     use super::*;
 
-    pub(crate) fn serialize<S: Serializer>(points: &[PublicPoint], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        points: &[PublicPoint],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(points.iter().map(|point| Text(*point)))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PublicPoint>, D::Error> {
-        Vec::<Text>::deserialize(deserializer).map(|texts| texts.into_iter().map(|text| text.0).collect())
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<PublicPoint>, D::Error> {
+        Vec::<Text>::deserialize(deserializer)
+            .map(|texts| texts.into_iter().map(|text| text.0).collect())
     }
 }

@@ -5,7 +5,9 @@ use alloc::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// How strongly a session is assured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// A login with a factor.
@@ -75,7 +77,10 @@ fn is_primary(level: &Level) -> bool {
     *level == Level::Primary
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if passes a reference"
+)]
 fn is_false(flag: &bool) -> bool {
     !flag
 }

@@ -48,14 +48,20 @@ impl AuthKey {
     ///
     /// # Errors
     /// [`BadSignature`] where it does not hold.
-    pub fn verify(&self, name: &str, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+    pub fn verify(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
         let key = VerifyingKey::from_bytes(self.as_bytes()).map_err(|_| BadSignature)?;
         // from_bytes takes non-canonical encodings of a point; one key must have one text.
         if key.to_bytes() != *self.as_bytes() || !is_canonical(self.as_bytes()) {
             return Err(BadSignature);
         }
         let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
-        key.verify_strict(&message(name, bytes), &signature).map_err(|_| BadSignature)
+        key.verify_strict(&message(name, bytes), &signature)
+            .map_err(|_| BadSignature)
     }
 }
 
@@ -79,8 +85,14 @@ mod tests {
         let key = AuthPrivateKey::from_seed(&[7; 32]);
         let signature = key.sign("record", b"x");
         assert_eq!(key.auth_key().verify("record", b"x", &signature), Ok(()));
-        assert_eq!(key.auth_key().verify("statement", b"x", &signature), Err(BadSignature));
-        assert_eq!(key.auth_key().verify("record", b"y", &signature), Err(BadSignature));
+        assert_eq!(
+            key.auth_key().verify("statement", b"x", &signature),
+            Err(BadSignature)
+        );
+        assert_eq!(
+            key.auth_key().verify("record", b"y", &signature),
+            Err(BadSignature)
+        );
     }
 
     #[test]
@@ -95,13 +107,19 @@ mod tests {
             // R = identity, s = 0 satisfies the cofactored equation for a key of small order.
             let mut forged = [0; 64];
             forged[0] = 1;
-            assert_eq!(key.verify("record", b"x", &Signature::from_bytes(forged)), Err(BadSignature));
+            assert_eq!(
+                key.verify("record", b"x", &Signature::from_bytes(forged)),
+                Err(BadSignature)
+            );
         }
     }
 
     #[test]
     fn debug_shows_only_the_public_half() {
         let key = AuthPrivateKey::from_seed(&[7; 32]);
-        assert_eq!(format!("{key:?}"), format!("AuthPrivateKey(redacted, public {})", key.auth_key()));
+        assert_eq!(
+            format!("{key:?}"),
+            format!("AuthPrivateKey(redacted, public {})", key.auth_key())
+        );
     }
 }

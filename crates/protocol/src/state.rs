@@ -41,7 +41,11 @@ pub struct State {
     #[serde(with = "point::many", default, skip_serializing_if = "Vec::is_empty")]
     pub commitments: Vec<PublicPoint>,
     /// `N = nonce*G` where there is a nonce.
-    #[serde(with = "point::maybe", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "point::maybe",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub nonce_point: Option<PublicPoint>,
     /// The index that the next new factor gets.
     pub next_index: u32,
@@ -122,28 +126,49 @@ impl State {
 
     /// Seals it: JSON, byte 0x80, zeros to a multiple of [`PADDING`] (ISO/IEC 7816-4), XChaCha20-Poly1305.
     #[must_use]
-    pub fn seal(&self, key: &StateKey, account: &AccountId, epoch: u32, rng: &mut impl CryptoRng) -> Blob {
+    pub fn seal(
+        &self,
+        key: &StateKey,
+        account: &AccountId,
+        epoch: u32,
+        rng: &mut impl CryptoRng,
+    ) -> Blob {
         // Strings, numbers and lists only: serialising them cannot fail.
         let mut plaintext = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
         plaintext.push(0x80);
         let padded = plaintext.len().next_multiple_of(PADDING);
         plaintext.resize(padded, 0);
-        Blob::new(aead::seal(key.expose_secret(), &epoch_context("state", account, epoch, 0), &plaintext, rng))
+        Blob::new(aead::seal(
+            key.expose_secret(),
+            &epoch_context("state", account, epoch, 0),
+            &plaintext,
+            rng,
+        ))
     }
 
     /// Opens it.
     ///
     /// # Errors
     /// [`StateError`] for another key, damage, an unknown version or form.
-    pub fn open(sealed: &Blob, key: &StateKey, account: &AccountId, epoch: u32) -> Result<Self, StateError> {
+    pub fn open(
+        sealed: &Blob,
+        key: &StateKey,
+        account: &AccountId,
+        epoch: u32,
+    ) -> Result<Self, StateError> {
         let context = epoch_context("state", account, epoch, 0);
-        let plaintext = aead::open(key.expose_secret(), &context, sealed.as_bytes()).map_err(|_| StateError::Sealed)?;
-        let end = plaintext.iter().rposition(|byte| *byte != 0).ok_or(StateError::Malformed)?;
+        let plaintext = aead::open(key.expose_secret(), &context, sealed.as_bytes())
+            .map_err(|_| StateError::Sealed)?;
+        let end = plaintext
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .ok_or(StateError::Malformed)?;
         let json = match plaintext.split_at_checked(end) {
             Some((json, [0x80, ..])) => json,
             _ => return Err(StateError::Malformed),
         };
-        let VersionOnly { version } = serde_json::from_slice(json).map_err(|_| StateError::Malformed)?;
+        let VersionOnly { version } =
+            serde_json::from_slice(json).map_err(|_| StateError::Malformed)?;
         if version != VERSION {
             return Err(StateError::UnknownVersion(version));
         }
@@ -188,10 +213,16 @@ mod tests {
             assert_eq!((sealed.as_bytes().len() - 40) % PADDING, 0);
             assert_eq!(State::open(&sealed, &key, &id, 7), Ok(state.clone()));
             assert_eq!(State::open(&sealed, &key, &id, 8), Err(StateError::Sealed));
-            assert_eq!(State::open(&sealed, &StateKey::from_bytes([0; 32]), &id, 7), Err(StateError::Sealed));
+            assert_eq!(
+                State::open(&sealed, &StateKey::from_bytes([0; 32]), &id, 7),
+                Err(StateError::Sealed)
+            );
         }
         state.version = 2;
         let sealed = state.seal(&key, &id, 7, &mut rng);
-        assert_eq!(State::open(&sealed, &key, &id, 7), Err(StateError::UnknownVersion(2)));
+        assert_eq!(
+            State::open(&sealed, &key, &id, 7),
+            Err(StateError::UnknownVersion(2))
+        );
     }
 }

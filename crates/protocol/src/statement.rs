@@ -119,7 +119,12 @@ struct VersionOnly {
 impl SignedStatement {
     /// Makes and signs a statement with a fresh request id.
     #[must_use]
-    pub fn sign(body: StatementBody, signer: &AuthPrivateKey, context: Context<'_>, rng: &mut impl CryptoRng) -> Self {
+    pub fn sign(
+        body: StatementBody,
+        signer: &AuthPrivateKey,
+        context: Context<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
         let statement = Statement {
             version: VERSION,
             aud: context.aud.to_owned(),
@@ -132,7 +137,10 @@ impl SignedStatement {
         // Strings and numbers only: serialising them cannot fail.
         let bytes = serde_json::to_vec(&statement).unwrap_or_default();
         let signature = signer.sign(LABEL, &bytes);
-        Self { statement: Blob::new(bytes), signature }
+        Self {
+            statement: Blob::new(bytes),
+            signature,
+        }
     }
 
     /// Checks form, signature, server, tenant and time. Whether the request id was seen before is the store's to say.
@@ -144,12 +152,17 @@ impl SignedStatement {
         if bytes.len() > MAX_STATEMENT {
             return Err(StatementError::TooLarge);
         }
-        let VersionOnly { version } = serde_json::from_slice(bytes).map_err(|_| StatementError::Malformed)?;
+        let VersionOnly { version } =
+            serde_json::from_slice(bytes).map_err(|_| StatementError::Malformed)?;
         if version != VERSION {
             return Err(StatementError::UnknownVersion(version));
         }
-        let statement: Statement = serde_json::from_slice(bytes).map_err(|_| StatementError::Malformed)?;
-        statement.key.verify(LABEL, bytes, &self.signature).map_err(|_| StatementError::BadSignature)?;
+        let statement: Statement =
+            serde_json::from_slice(bytes).map_err(|_| StatementError::Malformed)?;
+        statement
+            .key
+            .verify(LABEL, bytes, &self.signature)
+            .map_err(|_| StatementError::BadSignature)?;
         if statement.aud != context.aud {
             return Err(StatementError::WrongAudience);
         }
@@ -171,7 +184,11 @@ mod tests {
     use super::*;
 
     fn context<'a>(tenant: &'a Tenant, now: u64) -> Context<'a> {
-        Context { aud: "https://meta.example", tenant, now }
+        Context {
+            aud: "https://meta.example",
+            tenant,
+            now,
+        }
     }
 
     #[test]
@@ -179,31 +196,72 @@ mod tests {
         let (acme, other) = (Tenant::new("acme").unwrap(), Tenant::new("other").unwrap());
         let key = AuthPrivateKey::from_seed(&[1; 32]);
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let good = SignedStatement::sign(StatementBody::Login {}, &key, context(&acme, 1000), &mut rng);
-        assert_eq!(good.verify(context(&acme, 1120)).unwrap().key, key.auth_key());
-        assert_eq!(good.verify(context(&acme, 1121)), Err(StatementError::Expired));
-        assert_eq!(good.verify(context(&acme, 879)), Err(StatementError::Expired));
-        assert_eq!(good.verify(context(&other, 1000)), Err(StatementError::WrongTenant));
-        let elsewhere = Context { aud: "https://evil.example", ..context(&acme, 1000) };
+        let good = SignedStatement::sign(
+            StatementBody::Login {},
+            &key,
+            context(&acme, 1000),
+            &mut rng,
+        );
+        assert_eq!(
+            good.verify(context(&acme, 1120)).unwrap().key,
+            key.auth_key()
+        );
+        assert_eq!(
+            good.verify(context(&acme, 1121)),
+            Err(StatementError::Expired)
+        );
+        assert_eq!(
+            good.verify(context(&acme, 879)),
+            Err(StatementError::Expired)
+        );
+        assert_eq!(
+            good.verify(context(&other, 1000)),
+            Err(StatementError::WrongTenant)
+        );
+        let elsewhere = Context {
+            aud: "https://evil.example",
+            ..context(&acme, 1000)
+        };
         assert_eq!(good.verify(elsewhere), Err(StatementError::WrongAudience));
 
         let with = |from: &str, to: &str| {
             let text = String::from_utf8(good.statement.as_bytes().to_vec()).unwrap();
             assert!(text.contains(from), "{text}");
             let bytes = text.replace(from, to).into_bytes();
-            SignedStatement { signature: key.sign(LABEL, &bytes), statement: Blob::new(bytes) }
-                .verify(context(&acme, 1000))
+            SignedStatement {
+                signature: key.sign(LABEL, &bytes),
+                statement: Blob::new(bytes),
+            }
+            .verify(context(&acme, 1000))
         };
-        assert_eq!(with("\"version\":1", "\"version\":2"), Err(StatementError::UnknownVersion(2)));
-        assert_eq!(with("\"login\"", "\"logout\""), Err(StatementError::Malformed));
-        assert_eq!(with("{\"version\"", "{\"more\":1,\"version\""), Err(StatementError::Malformed));
-        assert_eq!(with("{\"type\"", "{\"more\":1,\"type\""), Err(StatementError::Malformed));
-        assert_eq!(with("acme", &"a".repeat(MAX_STATEMENT)), Err(StatementError::TooLarge));
+        assert_eq!(
+            with("\"version\":1", "\"version\":2"),
+            Err(StatementError::UnknownVersion(2))
+        );
+        assert_eq!(
+            with("\"login\"", "\"logout\""),
+            Err(StatementError::Malformed)
+        );
+        assert_eq!(
+            with("{\"version\"", "{\"more\":1,\"version\""),
+            Err(StatementError::Malformed)
+        );
+        assert_eq!(
+            with("{\"type\"", "{\"more\":1,\"type\""),
+            Err(StatementError::Malformed)
+        );
+        assert_eq!(
+            with("acme", &"a".repeat(MAX_STATEMENT)),
+            Err(StatementError::TooLarge)
+        );
 
         for at in 0..good.statement.as_bytes().len() {
             let mut bytes = good.statement.as_bytes().to_vec();
             bytes[at] ^= 1;
-            let flipped = SignedStatement { statement: Blob::new(bytes), ..good.clone() };
+            let flipped = SignedStatement {
+                statement: Blob::new(bytes),
+                ..good.clone()
+            };
             assert!(flipped.verify(context(&acme, 1000)).is_err());
         }
     }

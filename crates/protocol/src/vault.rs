@@ -118,7 +118,10 @@ impl Vault {
     /// An empty vault.
     #[must_use]
     pub const fn new() -> Self {
-        Self { version: VERSION, items: Vec::new() }
+        Self {
+            version: VERSION,
+            items: Vec::new(),
+        }
     }
 
     /// What it holds.
@@ -155,7 +158,12 @@ impl Vault {
     pub fn seal(&self, keys: &AccountKeys, rng: &mut impl CryptoRng) -> Blob {
         // Strings and numbers only: serialising them cannot fail.
         let plaintext = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
-        Blob::new(aead::seal(keys.vault(), &account_context("vault", &keys.id()), &plaintext, rng))
+        Blob::new(aead::seal(
+            keys.vault(),
+            &account_context("vault", &keys.id()),
+            &plaintext,
+            rng,
+        ))
     }
 
     /// Opens it.
@@ -163,9 +171,14 @@ impl Vault {
     /// # Errors
     /// [`VaultError`] for another account, damage, an unknown version or form.
     pub fn open(sealed: &Blob, keys: &AccountKeys) -> Result<Self, VaultError> {
-        let plaintext = aead::open(keys.vault(), &account_context("vault", &keys.id()), sealed.as_bytes())
-            .map_err(|_| VaultError::Sealed)?;
-        let VersionOnly { version } = serde_json::from_slice(&plaintext).map_err(|_| VaultError::Malformed)?;
+        let plaintext = aead::open(
+            keys.vault(),
+            &account_context("vault", &keys.id()),
+            sealed.as_bytes(),
+        )
+        .map_err(|_| VaultError::Sealed)?;
+        let VersionOnly { version } =
+            serde_json::from_slice(&plaintext).map_err(|_| VaultError::Malformed)?;
         if version != VERSION {
             return Err(VaultError::UnknownVersion(version));
         }
@@ -201,6 +214,9 @@ mod tests {
         assert_eq!(Vault::open(&sealed, &keys), Ok(vault.clone()));
         assert_eq!(Vault::open(&sealed, &other), Err(VaultError::Sealed));
         assert!(vault.remove("old") && !vault.remove("old"));
-        assert_eq!(format!("{:?}", item("a", 1).secret), "VaultSecret(redacted)");
+        assert_eq!(
+            format!("{:?}", item("a", 1).secret),
+            "VaultSecret(redacted)"
+        );
     }
 }

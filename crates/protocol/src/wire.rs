@@ -8,7 +8,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::bytes::{AccountId, Blob, Envelope, Locator, PayloadHash, SealedNonce, decode_array, encode};
+use crate::bytes::{
+    AccountId, Blob, Envelope, Locator, PayloadHash, SealedNonce, decode_array, encode,
+};
 use crate::policy::Action;
 use crate::record::SignedPayload;
 use crate::secret::secret_bytes;

@@ -63,7 +63,11 @@ impl AccountKeys {
     /// The guess seed of the factor with this index.
     #[must_use]
     pub fn guess_seed(&self, index: u32) -> GuessSeed {
-        GuessSeed::from_bytes(*self.prk.expand(&label("account/guess", &[&index.to_be_bytes()])))
+        GuessSeed::from_bytes(
+            *self
+                .prk
+                .expand(&label("account/guess", &[&index.to_be_bytes()])),
+        )
     }
 
     /// The key that administers one slot of section 10.
@@ -110,9 +114,15 @@ mod tests {
         let there = AccountKeys::derive(&Tenant::new("other").unwrap(), &key);
         assert_ne!(here.id(), there.id());
         assert_ne!(here.guess_seed(1), here.guess_seed(2));
-        assert_ne!(here.slot_admin(b"a").auth_key(), here.slot_admin(b"b").auth_key());
+        assert_ne!(
+            here.slot_admin(b"a").auth_key(),
+            here.slot_admin(b"b").auth_key()
+        );
         assert_ne!(ed25519_wallet_seed(&key), *here.vault());
-        assert_eq!(format!("{here:?}"), format!("AccountKeys(redacted, id {})", here.id()));
+        assert_eq!(
+            format!("{here:?}"),
+            format!("AccountKeys(redacted, id {})", here.id())
+        );
         assert_eq!(format!("{:?}", here.guess_seed(1)), "GuessSeed(redacted)");
     }
 }

@@ -35,13 +35,19 @@ impl Derived {
     /// The highest level among the actions.
     #[must_use]
     pub fn required(&self, policy: &Policy) -> Level {
-        self.actions.iter().map(|action| policy.required(*action)).max().unwrap_or_default()
+        self.actions
+            .iter()
+            .map(|action| policy.required(*action))
+            .max()
+            .unwrap_or_default()
     }
 
     pub(super) fn between(current: &Payload, new: &Payload) -> Self {
         let missing_in = |payload: &Payload, from: &Payload| -> Vec<Locator> {
             let locators = from.factors.iter().map(|entry| entry.locator);
-            locators.filter(|locator| payload.factor_at(locator).is_none()).collect()
+            locators
+                .filter(|locator| payload.factor_at(locator).is_none())
+                .collect()
         };
         let (added, removed) = (missing_in(current, new), missing_in(new, current));
         let policy_changed = current.custody != new.custody
@@ -59,14 +65,24 @@ impl Derived {
         derive(current.threshold != new.threshold, Action::Reshare);
         derive(policy_changed, Action::ChangePolicy);
         if actions.is_empty() {
-            actions.insert(if current.epoch == new.epoch { Action::Update } else { Action::Refresh });
+            actions.insert(if current.epoch == new.epoch {
+                Action::Update
+            } else {
+                Action::Refresh
+            });
         }
         let nonce = match (current.nonce_hash, new.nonce_hash) {
             (Some(_), None) => NonceChange::Drop,
             (before, Some(after)) if before != Some(after) => NonceChange::Replace(after),
             _ => NonceChange::Keep,
         };
-        Self { actions, added, removed, nonce, restore: new.restore }
+        Self {
+            actions,
+            added,
+            removed,
+            nonce,
+            restore: new.restore,
+        }
     }
 
     /// Whether the account becomes guarded, for which an authenticator must be enrolled.

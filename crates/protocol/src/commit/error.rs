@@ -20,7 +20,9 @@ pub enum CommitError {
     #[error("an account that left one-click cannot go back to it")]
     CustodyReversed,
     /// The epoch jumps, falls, or stays where shares must change.
-    #[error("the epoch must stay or grow by one, and must grow where a factor leaves or threshold or custody change")]
+    #[error(
+        "the epoch must stay or grow by one, and must grow where a factor leaves or threshold or custody change"
+    )]
     WrongEpoch,
     /// An entry that is carried over was changed.
     #[error("the entry of the kept factor {index} was changed")]

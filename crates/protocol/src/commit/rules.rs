@@ -18,7 +18,10 @@ pub fn check_create(new: &VerifiedRecord) -> Result<(), CommitError> {
 ///
 /// # Errors
 /// One [`CommitError`] per broken rule.
-pub fn check_commit(current: &VerifiedRecord, new: &VerifiedRecord) -> Result<Derived, CommitError> {
+pub fn check_commit(
+    current: &VerifiedRecord,
+    new: &VerifiedRecord,
+) -> Result<Derived, CommitError> {
     if new.account_auth_key != current.account_auth_key {
         return Err(CommitError::WrongAccountKey);
     }
@@ -38,7 +41,11 @@ pub fn check_commit(current: &VerifiedRecord, new: &VerifiedRecord) -> Result<De
 fn check_revision(current: &VerifiedRecord, new: &VerifiedRecord) -> Result<(), CommitError> {
     if new.restore {
         // It follows the newest record that some device kept, which this server has lost.
-        return if new.revision > current.revision { Ok(()) } else { Err(CommitError::WrongRevision) };
+        return if new.revision > current.revision {
+            Ok(())
+        } else {
+            Err(CommitError::WrongRevision)
+        };
     }
     if current.revision.checked_add(1) != Some(new.revision) {
         return Err(CommitError::WrongRevision);
@@ -55,12 +62,23 @@ fn check_epoch(current: &Payload, new: &Payload, derived: &Derived) -> Result<()
         || current.threshold != new.threshold
         || current.custody != new.custody;
     let grows = new.epoch > current.epoch;
-    let step = new.restore || new.epoch == current.epoch || current.epoch.checked_add(1) == Some(new.epoch);
-    if step && (grows || (!must_grow && new.epoch == current.epoch)) { Ok(()) } else { Err(CommitError::WrongEpoch) }
+    let step = new.restore
+        || new.epoch == current.epoch
+        || current.epoch.checked_add(1) == Some(new.epoch);
+    if step && (grows || (!must_grow && new.epoch == current.epoch)) {
+        Ok(())
+    } else {
+        Err(CommitError::WrongEpoch)
+    }
 }
 
 fn check_entries(current: &Payload, new: &Payload) -> Result<(), CommitError> {
-    let highest = current.factors.iter().map(|entry| entry.index).max().unwrap_or(0);
+    let highest = current
+        .factors
+        .iter()
+        .map(|entry| entry.index)
+        .max()
+        .unwrap_or(0);
     for entry in &new.factors {
         let index = entry.index;
         match current.factor_at(&entry.locator) {
@@ -73,7 +91,11 @@ fn check_entries(current: &Payload, new: &Payload) -> Result<(), CommitError> {
     Ok(())
 }
 
-fn check_carried(before: &FactorEntry, after: &FactorEntry, new_epoch: bool) -> Result<(), CommitError> {
+fn check_carried(
+    before: &FactorEntry,
+    after: &FactorEntry,
+    new_epoch: bool,
+) -> Result<(), CommitError> {
     let index = before.index;
     if before.index != after.index || before.enrolment() != after.enrolment() {
         return Err(CommitError::ChangedEntry { index });
@@ -86,5 +108,9 @@ fn check_carried(before: &FactorEntry, after: &FactorEntry, new_epoch: bool) -> 
 
 fn check_spare(new: &Payload) -> Result<(), CommitError> {
     let spare = new.custody == Custody::OneClick || new.factors.len() > usize::from(new.threshold);
-    if spare { Ok(()) } else { Err(CommitError::NoSpareFactor) }
+    if spare {
+        Ok(())
+    } else {
+        Err(CommitError::NoSpareFactor)
+    }
 }

@@ -43,7 +43,11 @@ pub enum EnrolmentError {
 }
 
 impl Enrolment {
-    pub(crate) fn make(keys: &FactorKeys, account_id: &AccountId, account_auth_key: &AuthKey) -> Self {
+    pub(crate) fn make(
+        keys: &FactorKeys,
+        account_id: &AccountId,
+        account_auth_key: &AuthKey,
+    ) -> Self {
         let message = bound(account_id, account_auth_key);
         Self {
             locator: keys.locator(),
@@ -58,7 +62,11 @@ impl Enrolment {
     ///
     /// # Errors
     /// [`EnrolmentError::Locator`] or [`EnrolmentError::Proof`].
-    pub fn verify(&self, account_id: &AccountId, account_auth_key: &AuthKey) -> Result<(), EnrolmentError> {
+    pub fn verify(
+        &self,
+        account_id: &AccountId,
+        account_auth_key: &AuthKey,
+    ) -> Result<(), EnrolmentError> {
         if Locator::of(&self.auth_key) != self.locator {
             return Err(EnrolmentError::Locator);
         }
@@ -79,13 +87,24 @@ impl Enrolment {
     ) -> Result<(), EnrolmentError> {
         let expected = binding(keys, account_id, account_auth_key);
         let same = expected.as_bytes().ct_eq(self.binding.as_bytes())
-            & keys.envelope_key().as_bytes().ct_eq(self.envelope_key.as_bytes());
-        if same.into() { Ok(()) } else { Err(EnrolmentError::Binding) }
+            & keys
+                .envelope_key()
+                .as_bytes()
+                .ct_eq(self.envelope_key.as_bytes());
+        if same.into() {
+            Ok(())
+        } else {
+            Err(EnrolmentError::Binding)
+        }
     }
 }
 
 fn bound(account_id: &AccountId, account_auth_key: &AuthKey) -> Vec<u8> {
-    [account_id.as_bytes().as_slice(), account_auth_key.as_bytes()].concat()
+    [
+        account_id.as_bytes().as_slice(),
+        account_auth_key.as_bytes(),
+    ]
+    .concat()
 }
 
 fn binding(keys: &FactorKeys, account_id: &AccountId, account_auth_key: &AuthKey) -> Binding {
@@ -108,18 +127,36 @@ mod tests {
         let tenant = Tenant::new("acme").unwrap();
         let keys = FactorKeys::derive(&tenant, &FactorSecret::from_bytes([1; 32]));
         let other = FactorKeys::derive(&tenant, &FactorSecret::from_bytes([2; 32]));
-        let (id, auth) = (AccountId::from_bytes([9; 16]), AuthPrivateKey::from_seed(&[8; 32]).auth_key());
+        let (id, auth) = (
+            AccountId::from_bytes([9; 16]),
+            AuthPrivateKey::from_seed(&[8; 32]).auth_key(),
+        );
         let foreign = AuthPrivateKey::from_seed(&[7; 32]).auth_key();
         let entry = keys.enrol(&id, &auth);
         assert_eq!(entry.verify(&id, &auth), Ok(()));
         assert_eq!(entry.verify_binding(&keys, &id, &auth), Ok(()));
         assert_eq!(entry.verify(&id, &foreign), Err(EnrolmentError::Proof));
-        assert_eq!(entry.verify_binding(&keys, &id, &foreign), Err(EnrolmentError::Binding));
-        assert_eq!(entry.verify_binding(&other, &id, &auth), Err(EnrolmentError::Binding));
-        let moved = Enrolment { locator: other.locator(), ..entry.clone() };
+        assert_eq!(
+            entry.verify_binding(&keys, &id, &foreign),
+            Err(EnrolmentError::Binding)
+        );
+        assert_eq!(
+            entry.verify_binding(&other, &id, &auth),
+            Err(EnrolmentError::Binding)
+        );
+        let moved = Enrolment {
+            locator: other.locator(),
+            ..entry.clone()
+        };
         assert_eq!(moved.verify(&id, &auth), Err(EnrolmentError::Locator));
         // A server that swaps the envelope key would have shares sealed to itself.
-        let swapped = Enrolment { envelope_key: other.envelope_key(), ..entry };
-        assert_eq!(swapped.verify_binding(&keys, &id, &auth), Err(EnrolmentError::Binding));
+        let swapped = Enrolment {
+            envelope_key: other.envelope_key(),
+            ..entry
+        };
+        assert_eq!(
+            swapped.verify_binding(&keys, &id, &auth),
+            Err(EnrolmentError::Binding)
+        );
     }
 }

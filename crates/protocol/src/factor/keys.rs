@@ -108,7 +108,10 @@ mod tests {
         assert_ne!(here.locator(), there.locator());
         assert_ne!(here.envelope_key(), there.envelope_key());
         assert_eq!(format!("{secret:?}"), "FactorSecret(redacted)");
-        assert_eq!(format!("{here:?}"), format!("FactorKeys(redacted, locator {})", here.locator()));
+        assert_eq!(
+            format!("{here:?}"),
+            format!("FactorKeys(redacted, locator {})", here.locator())
+        );
     }
 
     #[test]

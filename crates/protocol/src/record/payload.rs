@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{
-    AccountId, AuthKey, Binding, Blob, EnvelopeHash, EnvelopeKey, Locator, NonceHash, PayloadHash, Signature,
+    AccountId, AuthKey, Binding, Blob, EnvelopeHash, EnvelopeKey, Locator, NonceHash, PayloadHash,
+    Signature,
 };
 use crate::factor::Enrolment;
 use crate::policy::Policy;

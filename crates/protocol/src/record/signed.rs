@@ -94,7 +94,10 @@ impl SignedPayload {
         // Strings, numbers and lists only: serialising them cannot fail.
         let bytes = serde_json::to_vec(payload).unwrap_or_default();
         let signature = account_auth.sign(LABEL, &bytes);
-        Self { payload: Blob::new(bytes), signature }
+        Self {
+            payload: Blob::new(bytes),
+            signature,
+        }
     }
 
     /// SHA-256 of the exact payload bytes.
@@ -112,7 +115,8 @@ impl SignedPayload {
         if bytes.len() > MAX_PAYLOAD {
             return Err(RecordError::TooLarge);
         }
-        let VersionOnly { version } = serde_json::from_slice(bytes).map_err(|_| RecordError::Malformed)?;
+        let VersionOnly { version } =
+            serde_json::from_slice(bytes).map_err(|_| RecordError::Malformed)?;
         if version != VERSION {
             return Err(RecordError::UnknownVersion(version));
         }
@@ -129,7 +133,11 @@ impl SignedPayload {
         }
         payload.check_numbers()?;
         payload.check_factors()?;
-        Ok(VerifiedRecord { payload, signed: self.clone(), hash: self.hash() })
+        Ok(VerifiedRecord {
+            payload,
+            signed: self.clone(),
+            hash: self.hash(),
+        })
     }
 }
 
@@ -151,7 +159,8 @@ impl Payload {
 
     fn check_factors(&self) -> Result<(), RecordError> {
         let indices: Vec<u32> = self.factors.iter().map(|entry| entry.index).collect();
-        let ascending = indices.first().is_some_and(|first| *first >= 1) && indices.is_sorted_by(|a, b| a < b);
+        let ascending =
+            indices.first().is_some_and(|first| *first >= 1) && indices.is_sorted_by(|a, b| a < b);
         let locators: BTreeSet<_> = self.factors.iter().map(|entry| entry.locator).collect();
         let one_click = self.custody != Custody::OneClick || indices == [1];
         if !ascending || locators.len() != indices.len() || !one_click {
@@ -161,7 +170,10 @@ impl Payload {
             entry
                 .enrolment()
                 .verify(&self.account_id, &self.account_auth_key)
-                .map_err(|source| RecordError::BadFactor { index: entry.index, source })?;
+                .map_err(|source| RecordError::BadFactor {
+                    index: entry.index,
+                    source,
+                })?;
         }
         Ok(())
     }

@@ -12,18 +12,32 @@ use super::OpenError;
 const NONCE: usize = 24;
 
 /// `nonce || ciphertext || tag`, 40 bytes longer than the plaintext.
-pub(crate) fn seal(key: &[u8; 32], aad: &[u8], plaintext: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
+pub(crate) fn seal(
+    key: &[u8; 32],
+    aad: &[u8],
+    plaintext: &[u8],
+    rng: &mut impl CryptoRng,
+) -> Vec<u8> {
     let mut nonce = [0; NONCE];
     rng.fill_bytes(&mut nonce);
-    let payload = Payload { msg: plaintext, aad };
+    let payload = Payload {
+        msg: plaintext,
+        aad,
+    };
     let cipher = XChaCha20Poly1305::new(key.into());
     // Fails only above 2^32 blocks.
-    let sealed = cipher.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
+    let sealed = cipher
+        .encrypt(&XNonce::from(nonce), payload)
+        .unwrap_or_default();
     debug_assert!(!sealed.is_empty(), "sealing never fails at these sizes");
     [nonce.as_slice(), &sealed].concat()
 }
 
-pub(crate) fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub(crate) fn open(
+    key: &[u8; 32],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let (nonce, msg) = sealed.split_first_chunk::<NONCE>().ok_or(OpenError)?;
     let cipher = XChaCha20Poly1305::new(key.into());
     cipher
@@ -41,9 +55,17 @@ mod tests {
 
     #[test]
     fn opens_only_whole_and_in_place() {
-        let sealed = seal(&[1; 32], b"here", b"secret", &mut ChaCha20Rng::seed_from_u64(1));
+        let sealed = seal(
+            &[1; 32],
+            b"here",
+            b"secret",
+            &mut ChaCha20Rng::seed_from_u64(1),
+        );
         assert_eq!(sealed.len(), 40 + 6);
-        assert_eq!(open(&[1; 32], b"here", &sealed).unwrap().as_slice(), b"secret");
+        assert_eq!(
+            open(&[1; 32], b"here", &sealed).unwrap().as_slice(),
+            b"secret"
+        );
         assert!(open(&[2; 32], b"here", &sealed).is_err());
         assert!(open(&[1; 32], b"there", &sealed).is_err());
         for cut in 0..sealed.len() {

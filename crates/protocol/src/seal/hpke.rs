@@ -45,7 +45,9 @@ impl EnvelopePrivateKey {
     /// # Errors
     /// [`OpenError`] for another key, another `info` or changed bytes.
     pub fn open(&self, info: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let (encapsulated, ciphertext) = sealed.split_first_chunk::<ENCAPSULATED>().ok_or(OpenError)?;
+        let (encapsulated, ciphertext) = sealed
+            .split_first_chunk::<ENCAPSULATED>()
+            .ok_or(OpenError)?;
         let encapsulated = Encapsulated::from_bytes(encapsulated).map_err(|_| OpenError)?;
         hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
@@ -76,18 +78,21 @@ impl EnvelopeKey {
     ///
     /// # Errors
     /// [`SealError`] for a public key of small order.
-    pub fn seal(&self, info: &[u8], plaintext: &[u8], rng: &mut impl CryptoRng) -> Result<Vec<u8>, SealError> {
+    pub fn seal(
+        &self,
+        info: &[u8],
+        plaintext: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, SealError> {
         let public = PublicKey::from_bytes(self.as_bytes()).map_err(|_| SealError)?;
-        let (encapsulated, ciphertext) =
-            hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-                &OpModeS::Base,
-                &public,
-                info,
-                plaintext,
-                b"",
-                rng,
-            )
-            .map_err(|_| SealError)?;
+        let (encapsulated, ciphertext) = hpke::single_shot_seal_with_rng::<
+            ChaCha20Poly1305,
+            HkdfSha256,
+            X25519HkdfSha256,
+        >(
+            &OpModeS::Base, &public, info, plaintext, b"", rng
+        )
+        .map_err(|_| SealError)?;
         Ok([encapsulated.to_bytes().as_slice(), &ciphertext].concat())
     }
 }
@@ -107,15 +112,24 @@ mod tests {
         assert_eq!(sealed.len(), OVERHEAD + 6);
         assert_eq!(key.open(b"here", &sealed).unwrap().as_slice(), b"secret");
         assert_eq!(key.open(b"there", &sealed), Err(OpenError));
-        assert_eq!(EnvelopePrivateKey::derive(&[2; 32]).open(b"here", &sealed), Err(OpenError));
+        assert_eq!(
+            EnvelopePrivateKey::derive(&[2; 32]).open(b"here", &sealed),
+            Err(OpenError)
+        );
     }
 
     #[test]
     fn keys_of_small_order_are_refused() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        assert_eq!(EnvelopeKey::from_bytes([0; 32]).seal(b"", b"x", &mut rng), Err(SealError));
+        assert_eq!(
+            EnvelopeKey::from_bytes([0; 32]).seal(b"", b"x", &mut rng),
+            Err(SealError)
+        );
         let mut one = [0; 32];
         one[0] = 1;
-        assert_eq!(EnvelopeKey::from_bytes(one).seal(b"", b"x", &mut rng), Err(SealError));
+        assert_eq!(
+            EnvelopeKey::from_bytes(one).seal(b"", b"x", &mut rng),
+            Err(SealError)
+        );
     }
 }

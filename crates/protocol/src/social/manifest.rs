@@ -1,0 +1,101 @@
+//! The manifest as it is sent and signed.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::{AuthKey, Blob, EnvelopeKey, ManifestHash, NetworkKey, NodeShareKey, Signature};
+use crate::kdf::sha256;
+use crate::sign::AuthPrivateKey;
+
+pub(super) const LABEL: &str = "manifest";
+pub(super) const VERSION: u32 = 1;
+
+/// Bytes of a manifest at most.
+pub const MAX_MANIFEST: usize = 64 * 1024;
+/// Nodes of a network at most.
+pub const MAX_NODES: usize = 128;
+
+/// Who the nodes of one epoch are, as written; nothing about it is checked yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// 1.
+    pub version: u32,
+    /// The network's public key, the same in every epoch.
+    pub group_key: NetworkKey,
+    /// From 1, growing.
+    pub epoch: u32,
+    /// Hash of the manifest before; none in the first.
+    pub previous: Option<ManifestHash>,
+    /// Answers that are needed: `T`.
+    pub threshold: u16,
+    /// By ascending index.
+    pub nodes: Vec<ManifestNode>,
+}
+
+/// One node as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestNode {
+    /// From 1.
+    pub index: u16,
+    /// Base URL without a trailing slash: HTTPS, or HTTP to this machine.
+    pub url: String,
+    /// The public half of its key share.
+    pub verifying_share: NodeShareKey,
+    /// What is meant for this node alone is sealed to it.
+    pub hpke_key: EnvelopeKey,
+    /// It signs the next manifest.
+    pub identity_key: AuthKey,
+}
+
+/// One node's signature under a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestSignature {
+    /// The node, in the manifest before; in the first manifest, in itself.
+    pub index: u16,
+    /// By its identity key, over label `manifest`.
+    pub signature: Signature,
+}
+
+/// A manifest's exact bytes with signatures; nothing about it is checked yet. `GET {node}/v1/manifest`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedManifest {
+    /// JSON of a [`Manifest`], byte for byte as signed.
+    pub manifest: Blob,
+    /// At least `T` of the manifest before; of the first, of its own nodes.
+    pub signatures: Vec<ManifestSignature>,
+}
+
+impl SignedManifest {
+    /// Serialises and signs with the given nodes' identity keys.
+    #[must_use]
+    pub fn sign<'a>(
+        manifest: &Manifest,
+        signers: impl IntoIterator<Item = (u16, &'a AuthPrivateKey)>,
+    ) -> Self {
+        // Strings, numbers and lists only: serialising them cannot fail.
+        let bytes = serde_json::to_vec(manifest).unwrap_or_default();
+        let signatures = signers
+            .into_iter()
+            .map(|(index, key)| ManifestSignature {
+                index,
+                signature: key.sign(LABEL, &bytes),
+            })
+            .collect();
+        Self {
+            manifest: Blob::new(bytes),
+            signatures,
+        }
+    }
+
+    /// SHA-256 of the exact manifest bytes.
+    #[must_use]
+    pub fn hash(&self) -> ManifestHash {
+        ManifestHash::from_bytes(sha256(&[self.manifest.as_bytes()]))
+    }
+}
