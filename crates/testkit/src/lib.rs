@@ -3,5 +3,10 @@
 //! Everything but [`oidc`] stands behind the feature `servers` (on by default): with it off the crate needs no crate
 //! above the node, so that the node's own tests can use the provider.
 
-
+#[cfg(feature = "servers")]
+pub mod environment;
+#[cfg(feature = "servers")]
+pub mod faults;
 pub mod oidc;
+#[cfg(feature = "servers")]
+pub mod proxy;
