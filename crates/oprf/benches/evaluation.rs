@@ -43,7 +43,12 @@ fn evaluation(c: &mut Criterion) {
     group.bench_function("bare_curve_operations", |b| {
         b.iter(|| {
             let input = hash_to_group();
-            let points = [input, key * input, RistrettoPoint::mul_base(&nonce), nonce * input];
+            let points = [
+                input,
+                key * input,
+                RistrettoPoint::mul_base(&nonce),
+                nonce * input,
+            ];
             points.map(|point| point.compress())
         });
     });
@@ -55,18 +60,33 @@ fn combination(c: &mut Criterion) {
     let dealing = deal(5, 9, &mut rng).unwrap();
     let committee = Committee::new(dealing.group_key, 5, 1, &dealing.verifying_shares).unwrap();
     let input = Input::social(&[USER]);
-    let answers: Vec<_> = dealing.shares.iter().take(5).map(|share| share.evaluate(1, &input, &mut rng)).collect();
+    let answers: Vec<_> = dealing
+        .shares
+        .iter()
+        .take(5)
+        .map(|share| share.evaluate(1, &input, &mut rng))
+        .collect();
 
     let mut group = c.benchmark_group("combination");
     group.bench_function("verify_and_combine_5_of_9", |b| {
         b.iter(|| {
-            let verified: Vec<_> =
-                answers.iter().map(|answer| committee.verify(&input, answer.clone()).unwrap()).collect();
+            let verified: Vec<_> = answers
+                .iter()
+                .map(|answer| committee.verify(&input, answer.clone()).unwrap())
+                .collect();
             committee.combine(&verified).unwrap()
         });
     });
     group.bench_function("check_committee_5_of_9", |b| {
-        b.iter(|| Committee::new(dealing.group_key, 5, 1, black_box(&dealing.verifying_shares)).unwrap());
+        b.iter(|| {
+            Committee::new(
+                dealing.group_key,
+                5,
+                1,
+                black_box(&dealing.verifying_shares),
+            )
+            .unwrap()
+        });
     });
     group.finish();
 }

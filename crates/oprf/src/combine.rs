@@ -48,13 +48,21 @@ impl Committee {
     /// inputs.
     pub fn combine(&self, evaluations: &[VerifiedEvaluation]) -> Result<Output, CombineError> {
         let given = evaluations.len();
-        let Some(first) = evaluations.first().filter(|_| given == usize::from(self.threshold())) else {
-            return Err(CombineError::Count { needed: self.threshold(), given });
+        let Some(first) = evaluations
+            .first()
+            .filter(|_| given == usize::from(self.threshold()))
+        else {
+            return Err(CombineError::Count {
+                needed: self.threshold(),
+                given,
+            });
         };
         let mut seen = BTreeSet::new();
         for evaluation in evaluations {
             let index = evaluation.index;
-            if evaluation.network != *self.group_key().as_bytes() || evaluation.epoch != self.epoch() {
+            if evaluation.network != *self.group_key().as_bytes()
+                || evaluation.epoch != self.epoch()
+            {
                 return Err(CombineError::Foreign(index));
             }
             if evaluation.input != first.input {
@@ -64,9 +72,14 @@ impl Committee {
                 return Err(CombineError::Duplicate(index));
             }
         }
-        let points: Vec<_> = evaluations.iter().map(|e| (e.index.scalar(), e.value.point)).collect();
+        let points: Vec<_> = evaluations
+            .iter()
+            .map(|e| (e.index.scalar(), e.value.point))
+            .collect();
         let points = Zeroizing::new(points);
-        Ok(Output(SecretPoint::new(lagrange::interpolate(&points, &Scalar::ZERO)).bytes))
+        Ok(Output(
+            SecretPoint::new(lagrange::interpolate(&points, &Scalar::ZERO)).bytes,
+        ))
     }
 }
 

@@ -3,8 +3,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::Scalar;
+use curve25519_dalek::ristretto::RistrettoPoint;
 
 use crate::index::NodeIndex;
 use crate::keys::{GroupKey, VerifyingShare};
@@ -38,7 +38,9 @@ pub enum CommitteeError {
     #[error("node {0} is named twice")]
     DuplicateIndex(NodeIndex),
     /// The shares do not lie on one polynomial of degree `T - 1` through the group key.
-    #[error("the nodes' verifying shares do not belong to one key (to blame, where that can be told: {liars:?})")]
+    #[error(
+        "the nodes' verifying shares do not belong to one key (to blame, where that can be told: {liars:?})"
+    )]
     Inconsistent {
         /// The nodes whose shares do not fit; empty where too many are wrong to tell.
         liars: Vec<NodeIndex>,
@@ -58,7 +60,12 @@ impl Committee {
     ) -> Result<Self, CommitteeError> {
         check_verifying_shares(&group_key, threshold, shares)?;
         let shares = shares.iter().map(|share| (share.index(), *share)).collect();
-        Ok(Self { group_key, threshold, epoch, shares })
+        Ok(Self {
+            group_key,
+            threshold,
+            epoch,
+            shares,
+        })
     }
 
     /// The network's public key.
@@ -107,7 +114,10 @@ pub fn check_verifying_shares(
     }
     let mut points = BTreeMap::new();
     for share in shares {
-        if points.insert(share.index(), *share.element().point()).is_some() {
+        if points
+            .insert(share.index(), *share.element().point())
+            .is_some()
+        {
             return Err(CommitteeError::DuplicateIndex(share.index()));
         }
     }
@@ -116,9 +126,17 @@ pub fn check_verifying_shares(
     let off = |start: usize| {
         let mut window = points.iter().cycle().skip(start).take(nodes);
         let through: Vec<_> = core::iter::once((Scalar::ZERO, *group_key.element().point()))
-            .chain(window.by_ref().take(reference).map(|(index, point)| (index.scalar(), *point)))
+            .chain(
+                window
+                    .by_ref()
+                    .take(reference)
+                    .map(|(index, point)| (index.scalar(), *point)),
+            )
             .collect();
-        window.filter(|(index, point)| !lies_on(&through, *index, point)).map(|(index, _)| *index).collect::<Vec<_>>()
+        window
+            .filter(|(index, point)| !lies_on(&through, *index, point))
+            .map(|(index, _)| *index)
+            .collect::<Vec<_>>()
     };
     if off(0).is_empty() {
         return Ok(());
@@ -127,7 +145,10 @@ pub fn check_verifying_shares(
     // few: whoever is off it is to blame. Runs of T - 1 neighbours are tried as the honest ones.
     let unique = (nodes - reference) / 2;
     let starts = if nodes <= MAX_BLAME { 0..nodes } else { 0..0 };
-    let mut liars = starts.map(off).find(|off| off.len() <= unique).unwrap_or_default();
+    let mut liars = starts
+        .map(off)
+        .find(|off| off.len() <= unique)
+        .unwrap_or_default();
     liars.sort_unstable();
     Err(CommitteeError::Inconsistent { liars })
 }

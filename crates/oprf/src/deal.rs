@@ -7,8 +7,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::Scalar;
+use curve25519_dalek::ristretto::RistrettoPoint;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -75,7 +75,12 @@ impl MasterKey {
     ///
     /// # Errors
     /// As [`deal`].
-    pub fn split(&self, threshold: u16, count: u16, rng: &mut impl CryptoRng) -> Result<Dealing, DealError> {
+    pub fn split(
+        &self,
+        threshold: u16,
+        count: u16,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Dealing, DealError> {
         if threshold == 0 || threshold > count {
             return Err(DealError::Threshold { threshold, count });
         }
@@ -91,10 +96,14 @@ impl MasterKey {
                 KeyShare::new(index, &value).ok_or(DealError::BrokenRandomness)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let group = Element::from_point(RistrettoPoint::mul_base(&self.0)).ok_or(DealError::BrokenRandomness)?;
+        let group = Element::from_point(RistrettoPoint::mul_base(&self.0))
+            .ok_or(DealError::BrokenRandomness)?;
         Ok(Dealing {
             group_key: GroupKey::new(group),
-            verifying_shares: shares.iter().map(|share| *share.verifying_share()).collect(),
+            verifying_shares: shares
+                .iter()
+                .map(|share| *share.verifying_share())
+                .collect(),
             shares,
         })
     }
@@ -102,7 +111,10 @@ impl MasterKey {
 
 /// Horner's rule, highest coefficient first.
 fn evaluate(coefficients: &[Scalar], x: &Scalar) -> Scalar {
-    coefficients.iter().rev().fold(Scalar::ZERO, |sum, coefficient| sum * x + coefficient)
+    coefficients
+        .iter()
+        .rev()
+        .fold(Scalar::ZERO, |sum, coefficient| sum * x + coefficient)
 }
 
 impl fmt::Debug for MasterKey {

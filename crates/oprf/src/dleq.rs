@@ -1,9 +1,9 @@
 //! Proof that two pairs have the same discrete logarithm (RFC 9497 section 2.2, without its batching): the node's key
 //! share stands both behind its verifying share and behind its answer.
 
+use curve25519_dalek::Scalar;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::traits::VartimeMultiscalarMul;
-use curve25519_dalek::Scalar;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -43,7 +43,10 @@ impl Proof {
         let mut halves = [[0; 32]; 2];
         halves.as_flattened_mut().copy_from_slice(bytes);
         let [challenge, response] = halves;
-        Ok(Self { challenge: scalar_from_bytes(&challenge)?, response: scalar_from_bytes(&response)? })
+        Ok(Self {
+            challenge: scalar_from_bytes(&challenge)?,
+            response: scalar_from_bytes(&response)?,
+        })
     }
 }
 
@@ -88,15 +91,30 @@ impl Claim<'_> {
         let epoch = self.epoch.to_be_bytes();
         let secret = share.expose_secret();
         let nonce = Zeroizing::new(hash_to_scalar(
-            &[self.input.label(), &epoch, secret.as_slice(), fresh.as_slice(), self.input.bytes(), self.output_bytes],
+            &[
+                self.input.label(),
+                &epoch,
+                secret.as_slice(),
+                fresh.as_slice(),
+                self.input.bytes(),
+                self.output_bytes,
+            ],
             NONCE,
         ));
         let challenge = self.challenge(&commit(&nonce, self.input.point()));
-        Proof { challenge, response: respond(share.scalar(), &nonce, &challenge) }
+        Proof {
+            challenge,
+            response: respond(share.scalar(), &nonce, &challenge),
+        }
     }
 
     pub(crate) fn verify(&self, proof: &Proof) -> bool {
-        let commitments = recompute(self.public.element().point(), self.input.point(), self.output, proof);
+        let commitments = recompute(
+            self.public.element().point(),
+            self.input.point(),
+            self.output,
+            proof,
+        );
         self.challenge(&commitments) == proof.challenge
     }
 }
@@ -116,7 +134,10 @@ impl Drop for Commitments {
 
 /// RFC 9497 section 2.2.1, `t2` and `t3`.
 pub(crate) fn commit(nonce: &Scalar, input: &RistrettoPoint) -> Commitments {
-    Commitments { base: RistrettoPoint::mul_base(nonce), input: nonce * input }
+    Commitments {
+        base: RistrettoPoint::mul_base(nonce),
+        input: nonce * input,
+    }
 }
 
 /// RFC 9497 section 2.2.1, `s = r - c*k`.
@@ -131,7 +152,10 @@ pub(crate) fn recompute(
     output: &RistrettoPoint,
     proof: &Proof,
 ) -> Commitments {
-    let Proof { challenge, response } = proof;
+    let Proof {
+        challenge,
+        response,
+    } = proof;
     Commitments {
         base: RistrettoPoint::vartime_double_scalar_mul_basepoint(challenge, public, response),
         input: RistrettoPoint::vartime_multiscalar_mul([response, challenge], [input, output]),

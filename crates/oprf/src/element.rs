@@ -2,9 +2,9 @@
 
 use core::fmt;
 
+use curve25519_dalek::Scalar;
 use curve25519_dalek::ristretto::{CompressedRistretto, RistrettoPoint};
 use curve25519_dalek::traits::IsIdentity;
-use curve25519_dalek::Scalar;
 
 /// A public group element with its one encoding: never the identity. Secret elements have types of their own.
 #[derive(Clone, Copy)]
@@ -43,7 +43,10 @@ impl Element {
     /// # Errors
     /// [`ElementError`] for the identity and for any encoding that is not canonical.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, ElementError> {
-        decode(bytes).map(|point| Self { point, bytes: *bytes })
+        decode(bytes).map(|point| Self {
+            point,
+            bytes: *bytes,
+        })
     }
 
     /// The encoding (RFC 9496 section 4.3.2).
@@ -54,7 +57,10 @@ impl Element {
 
     /// `None` for the identity.
     pub(crate) fn from_point(point: RistrettoPoint) -> Option<Self> {
-        (!point.is_identity()).then(|| Self { point, bytes: point.compress().to_bytes() })
+        (!point.is_identity()).then(|| Self {
+            point,
+            bytes: point.compress().to_bytes(),
+        })
     }
 
     pub(crate) const fn point(&self) -> &RistrettoPoint {
@@ -73,14 +79,18 @@ impl Eq for Element {}
 impl fmt::Debug for Element {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Element(")?;
-        self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.bytes
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str(")")
     }
 }
 
 /// A canonical encoding of anything but the identity.
 pub(crate) fn decode(bytes: &[u8; 32]) -> Result<RistrettoPoint, ElementError> {
-    let point = CompressedRistretto(*bytes).decompress().ok_or(ElementError::NotCanonical)?;
+    let point = CompressedRistretto(*bytes)
+        .decompress()
+        .ok_or(ElementError::NotCanonical)?;
     if point.is_identity() {
         return Err(ElementError::Identity);
     }

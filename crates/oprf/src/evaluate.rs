@@ -46,7 +46,9 @@ pub enum EvaluationError {
     #[error("the network has no node {0}")]
     UnknownIndex(NodeIndex),
     /// Made with the shares of another epoch.
-    #[error("the node answered for epoch {answered}, the network is in epoch {expected}: fetch the current manifest")]
+    #[error(
+        "the node answered for epoch {answered}, the network is in epoch {expected}: fetch the current manifest"
+    )]
     Epoch {
         /// Epoch of the committee.
         expected: u32,
@@ -71,7 +73,12 @@ impl KeyShare {
             output_bytes: &value.bytes,
         };
         let proof = claim.prove(self, rng);
-        Evaluation { index: self.index(), epoch, value, proof }
+        Evaluation {
+            index: self.index(),
+            epoch,
+            value,
+            proof,
+        }
     }
 }
 
@@ -86,8 +93,16 @@ impl Evaluation {
         value: &[u8; 32],
         proof: &[u8; Proof::LEN],
     ) -> Result<Self, EvaluationError> {
-        let value = SecretPoint { point: decode(value)?, bytes: *value };
-        Ok(Self { index, epoch, value, proof: Proof::from_bytes(proof)? })
+        let value = SecretPoint {
+            point: decode(value)?,
+            bytes: *value,
+        };
+        Ok(Self {
+            index,
+            epoch,
+            value,
+            proof: Proof::from_bytes(proof)?,
+        })
     }
 
     /// Whose it claims to be.
@@ -120,17 +135,43 @@ impl Committee {
     ///
     /// # Errors
     /// [`EvaluationError`] for an unknown index, another epoch or a proof that does not hold.
-    pub fn verify(&self, input: &Input, evaluation: Evaluation) -> Result<VerifiedEvaluation, EvaluationError> {
-        let Evaluation { index, epoch, value, proof } = evaluation;
+    pub fn verify(
+        &self,
+        input: &Input,
+        evaluation: Evaluation,
+    ) -> Result<VerifiedEvaluation, EvaluationError> {
+        let Evaluation {
+            index,
+            epoch,
+            value,
+            proof,
+        } = evaluation;
         if epoch != self.epoch() {
-            return Err(EvaluationError::Epoch { expected: self.epoch(), answered: epoch });
+            return Err(EvaluationError::Epoch {
+                expected: self.epoch(),
+                answered: epoch,
+            });
         }
-        let public = self.verifying_share(index).ok_or(EvaluationError::UnknownIndex(index))?;
-        let claim = Claim { epoch, public, input, output: &value.point, output_bytes: &value.bytes };
+        let public = self
+            .verifying_share(index)
+            .ok_or(EvaluationError::UnknownIndex(index))?;
+        let claim = Claim {
+            epoch,
+            public,
+            input,
+            output: &value.point,
+            output_bytes: &value.bytes,
+        };
         if !claim.verify(&proof) {
             return Err(EvaluationError::Refuted(index));
         }
-        Ok(VerifiedEvaluation { index, network: *self.group_key().as_bytes(), epoch, input: *input.bytes(), value })
+        Ok(VerifiedEvaluation {
+            index,
+            network: *self.group_key().as_bytes(),
+            epoch,
+            input: *input.bytes(),
+            value,
+        })
     }
 }
 
@@ -151,7 +192,10 @@ pub(crate) struct SecretPoint {
 
 impl SecretPoint {
     pub(crate) fn new(point: RistrettoPoint) -> Self {
-        Self { point, bytes: point.compress().to_bytes() }
+        Self {
+            point,
+            bytes: point.compress().to_bytes(),
+        }
     }
 }
 
@@ -164,12 +208,20 @@ impl Drop for SecretPoint {
 
 impl fmt::Debug for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Evaluation(redacted, index {}, epoch {})", self.index, self.epoch)
+        write!(
+            f,
+            "Evaluation(redacted, index {}, epoch {})",
+            self.index, self.epoch
+        )
     }
 }
 
 impl fmt::Debug for VerifiedEvaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifiedEvaluation(redacted, index {}, epoch {})", self.index, self.epoch)
+        write!(
+            f,
+            "VerifiedEvaluation(redacted, index {}, epoch {})",
+            self.index, self.epoch
+        )
     }
 }

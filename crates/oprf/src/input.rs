@@ -3,8 +3,8 @@
 use core::fmt;
 use core::num::NonZeroU16;
 
-use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::Scalar;
+use curve25519_dalek::ristretto::RistrettoPoint;
 use hash2curve::{ExpandMsg, ExpandMsgXmd, Expander};
 use sha2::Sha512;
 use sha2::digest::consts::U16;
@@ -29,7 +29,11 @@ impl Input {
     pub fn social(message: &[&[u8]]) -> Self {
         // A message that hashes to the identity will never be found; its evaluation would be refused everywhere.
         let point = hash_to_group(message, SOCIAL);
-        Self { point, bytes: point.compress().to_bytes(), label: SOCIAL }
+        Self {
+            point,
+            bytes: point.compress().to_bytes(),
+            label: SOCIAL,
+        }
     }
 
     pub(crate) const fn point(&self) -> &RistrettoPoint {

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::Scalar;
+use curve25519_dalek::ristretto::RistrettoPoint;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -93,7 +93,10 @@ impl KeyShare {
     /// `None` for zero.
     pub(crate) fn new(index: NodeIndex, scalar: &Scalar) -> Option<Self> {
         let element = Element::from_point(RistrettoPoint::mul_base(scalar))?;
-        Some(Self { scalar: *scalar, public: VerifyingShare { index, element } })
+        Some(Self {
+            scalar: *scalar,
+            public: VerifyingShare { index, element },
+        })
     }
 
     /// Whose it is.

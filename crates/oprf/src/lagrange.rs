@@ -2,15 +2,23 @@
 
 use alloc::vec::Vec;
 
+use curve25519_dalek::Scalar;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::traits::VartimeMultiscalarMul;
-use curve25519_dalek::Scalar;
 
 /// `Π (at - x_j) / (x_i - x_j)` over `j ≠ i`, for each `i`, with one inversion in all. The `xs` are distinct.
 pub(crate) fn coefficients(xs: &[Scalar], at: &Scalar) -> Vec<Scalar> {
-    let others = |i: usize| xs.iter().enumerate().filter(move |(j, _)| *j != i).map(|(_, x)| x);
-    let mut denominators: Vec<Scalar> =
-        xs.iter().enumerate().map(|(i, xi)| others(i).map(|xj| xi - xj).product()).collect();
+    let others = |i: usize| {
+        xs.iter()
+            .enumerate()
+            .filter(move |(j, _)| *j != i)
+            .map(|(_, x)| x)
+    };
+    let mut denominators: Vec<Scalar> = xs
+        .iter()
+        .enumerate()
+        .map(|(i, xi)| others(i).map(|xj| xi - xj).product())
+        .collect();
     Scalar::invert_batch_alloc(&mut denominators);
     denominators
         .iter()

@@ -85,12 +85,17 @@ impl NodeSecrets {
         share: KeyShare,
         rng: &mut impl CryptoRng,
     ) -> Self {
+        let mut seed = || {
+            let mut seed = Zeroizing::new([0; 32]);
+            rng.fill_bytes(seed.as_mut());
+            seed
+        };
         Self {
             network,
             epoch,
             share,
-            hpke_seed: NodeSeed::random(rng),
-            identity_seed: NodeSeed::random(rng),
+            hpke_seed: seed(),
+            identity_seed: seed(),
         }
     }
 
@@ -237,7 +242,9 @@ mod tests {
     use crate::social::{DealtNetwork, deal_network};
 
     fn network(seed: u64) -> DealtNetwork {
-        let urls: Vec<_> = (1..=3).map(|i| format!("https://node-{i}.example")).collect();
+        let urls: Vec<_> = (1..=3)
+            .map(|i| format!("https://node-{i}.example"))
+            .collect();
         deal_network(&urls, 2, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap()
     }
 
@@ -247,7 +254,10 @@ mod tests {
         let manifest = dealt.manifest.trust_pinned().unwrap();
         for node in &dealt.nodes {
             let json = node.expose_json();
-            assert!(json.capacity() >= 512 && json.len() < 512, "grown: a copy was left behind");
+            assert!(
+                json.capacity() >= 512 && json.len() < 512,
+                "grown: a copy was left behind"
+            );
             let read = NodeSecrets::from_json(json.as_bytes()).unwrap();
             assert_eq!(*read.expose_json(), *json);
             assert_eq!(read.share(), node.share());
@@ -265,35 +275,78 @@ mod tests {
             NodeSecrets::from_json(json.replacen(from, to, 1).as_bytes())
         };
         let error = |from: &str, to: &str| with(from, to).unwrap_err();
-        assert_eq!(error("\"version\":1", "\"version\":2"), NodeSecretsError::UnknownVersion(2));
+        assert_eq!(
+            error("\"version\":1", "\"version\":2"),
+            NodeSecretsError::UnknownVersion(2)
+        );
         assert_eq!(error("{", "{\"more\":1,"), NodeSecretsError::Malformed);
-        assert_eq!(error("\"index\":1", "\"index\":0"), NodeSecretsError::BadValue);
-        assert_eq!(error("\"hpke_seed\":\"", "\"hpke_seed\":\"A"), NodeSecretsError::BadValue);
+        assert_eq!(
+            error("\"index\":1", "\"index\":0"),
+            NodeSecretsError::BadValue
+        );
+        assert_eq!(
+            error("\"hpke_seed\":\"", "\"hpke_seed\":\"A"),
+            NodeSecretsError::BadValue
+        );
         let share = encode(&dealt.nodes[0].share().expose_secret()[..]);
         assert_eq!(error(&share, &encode(&[0; 32])), NodeSecretsError::BadValue);
-        assert_eq!(error(&share, &encode(&[0xff; 32])), NodeSecretsError::BadValue);
+        assert_eq!(
+            error(&share, &encode(&[0xff; 32])),
+            NodeSecretsError::BadValue
+        );
         for cut in 0..json.len() {
-            assert_eq!(NodeSecrets::from_json(&json.as_bytes()[..cut]).unwrap_err(), NodeSecretsError::Malformed);
+            assert_eq!(
+                NodeSecrets::from_json(&json.as_bytes()[..cut]).unwrap_err(),
+                NodeSecretsError::Malformed
+            );
         }
-        assert_eq!(NodeSecrets::from_json(&[b' '; MAX_FILE + 1]).unwrap_err(), NodeSecretsError::Malformed);
+        assert_eq!(
+            NodeSecrets::from_json(&[b' '; MAX_FILE + 1]).unwrap_err(),
+            NodeSecretsError::Malformed
+        );
 
         let moved = |from: &str, to: &str| with(from, to).unwrap().check_against(&manifest);
         let first = NodeIndex::new(1).unwrap();
         let other = NodeIndex::new(2).unwrap();
-        assert_eq!(moved("\"index\":1", "\"index\":2"), Err(NodeSecretsError::WrongKeys(other)));
-        assert_eq!(moved("\"epoch\":1", "\"epoch\":2"), Err(NodeSecretsError::WrongEpoch { file: 2, manifest: 1 }));
-        assert_eq!(moved(&share, &encode(&{ let mut one = [0; 32]; one[0] = 1; one })), Err(NodeSecretsError::WrongKeys(first)));
+        assert_eq!(
+            moved("\"index\":1", "\"index\":2"),
+            Err(NodeSecretsError::WrongKeys(other))
+        );
+        assert_eq!(
+            moved("\"epoch\":1", "\"epoch\":2"),
+            Err(NodeSecretsError::WrongEpoch {
+                file: 2,
+                manifest: 1
+            })
+        );
+        assert_eq!(
+            moved(
+                &share,
+                &encode(&{
+                    let mut one = [0; 32];
+                    one[0] = 1;
+                    one
+                })
+            ),
+            Err(NodeSecretsError::WrongKeys(first))
+        );
         assert_eq!(
             moved(&manifest.network().to_string(), &encode(&[7; 32])),
             Err(NodeSecretsError::WrongNetwork)
         );
         let foreign = network(2).manifest.trust_pinned().unwrap();
-        assert_eq!(dealt.nodes[0].check_against(&foreign), Err(NodeSecretsError::WrongNetwork));
+        assert_eq!(
+            dealt.nodes[0].check_against(&foreign),
+            Err(NodeSecretsError::WrongNetwork)
+        );
     }
 
     #[test]
     fn debug_is_redacted() {
         let node = &network(1).nodes[1];
-        assert_eq!(format!("{node:?}"), "NodeSecrets(redacted, index 2, epoch 1)");
+        assert_eq!(
+            format!("{node:?}"),
+            "NodeSecrets(redacted, index 2, epoch 1)"
+        );
     }
 }

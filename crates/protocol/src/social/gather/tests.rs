@@ -15,11 +15,18 @@ struct World {
 }
 
 fn world(threshold: u16, count: usize, seed: u64) -> World {
-    let urls: Vec<String> = (1..=count).map(|i| format!("https://node-{i}.example")).collect();
+    let urls: Vec<String> = (1..=count)
+        .map(|i| format!("https://node-{i}.example"))
+        .collect();
     let dealt = deal_network(&urls, threshold, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap();
     let manifest = dealt.manifest.trust_pinned().unwrap();
     let mut rng = ChaCha20Rng::seed_from_u64(seed + 1000);
-    World { ephemeral: EphemeralKey::random(&mut rng), dealt, manifest, rng }
+    World {
+        ephemeral: EphemeralKey::random(&mut rng),
+        dealt,
+        manifest,
+        rng,
+    }
 }
 
 fn tenant() -> Tenant {
@@ -37,7 +44,14 @@ impl World {
     }
 
     /// A node that evaluates one user and names another, in a generation and epoch of its choice.
-    fn answer_as(&mut self, index: usize, evaluated: &str, named: &str, generation: u32, epoch: u32) -> EvaluateResponse {
+    fn answer_as(
+        &mut self,
+        index: usize,
+        evaluated: &str,
+        named: &str,
+        generation: u32,
+        epoch: u32,
+    ) -> EvaluateResponse {
         let identity = UserIdentity::new(tenant(), google(), evaluated, generation).unwrap();
         let share = self.dealt.nodes[index - 1].share();
         let evaluation = share.evaluate(epoch, &identity.input(), &mut self.rng);
@@ -55,7 +69,10 @@ fn node(index: usize) -> NodeIndex {
 
 /// The secret from honest answers of the nodes given.
 fn secret(world: &mut World, nodes: &[usize], user: &str) -> Option<FactorSecret> {
-    let answers: Vec<_> = nodes.iter().map(|index| world.answer(*index, user)).collect();
+    let answers: Vec<_> = nodes
+        .iter()
+        .map(|index| world.answer(*index, user))
+        .collect();
     let mut gathering = world.gathering();
     let mut found = None;
     for (index, answer) in nodes.iter().zip(&answers) {
@@ -75,7 +92,10 @@ fn any_threshold_of_nodes_gives_the_same_secret_and_fewer_none() {
         for b in (1..=5).filter(|b| *b != a) {
             assert_eq!(secret(&mut world, &[a, b], "alice"), None);
             for c in (1..=5).filter(|c| *c != a && *c != b) {
-                assert_eq!(secret(&mut world, &[a, b, c], "alice").as_ref(), Some(&expected));
+                assert_eq!(
+                    secret(&mut world, &[a, b, c], "alice").as_ref(),
+                    Some(&expected)
+                );
             }
         }
     }
@@ -88,12 +108,25 @@ fn every_part_of_the_identity_counts() {
     let world = world(1, 1, 1);
     let foreign = self::world(1, 1, 2);
     let secret = |world: &World, tenant: &str, verifier: &str, user: &str, generation| {
-        let (tenant, verifier) = (Tenant::new(tenant).unwrap(), VerifierId::new(verifier).unwrap());
-        let identity = UserIdentity::new(tenant.clone(), verifier.clone(), user, generation).unwrap();
+        let (tenant, verifier) = (
+            Tenant::new(tenant).unwrap(),
+            VerifierId::new(verifier).unwrap(),
+        );
+        let identity =
+            UserIdentity::new(tenant.clone(), verifier.clone(), user, generation).unwrap();
         let mut rng = ChaCha20Rng::seed_from_u64(5);
-        let evaluation = world.dealt.nodes[0].share().evaluate(1, &identity.input(), &mut rng);
-        let answer = EvaluateResponse::seal(&evaluation, user, &world.ephemeral.public(), &mut rng).unwrap();
-        let mut gathering = Gathering::new(&world.manifest, &world.ephemeral, tenant, verifier, generation);
+        let evaluation = world.dealt.nodes[0]
+            .share()
+            .evaluate(1, &identity.input(), &mut rng);
+        let answer =
+            EvaluateResponse::seal(&evaluation, user, &world.ephemeral.public(), &mut rng).unwrap();
+        let mut gathering = Gathering::new(
+            &world.manifest,
+            &world.ephemeral,
+            tenant,
+            verifier,
+            generation,
+        );
         gathering.add(node(1), &answer).unwrap().unwrap().1
     };
     let all = [
@@ -121,28 +154,49 @@ fn liars_are_named_and_the_rest_suffices() {
     let other_login = {
         let other = EphemeralKey::random(&mut world.rng);
         let identity = UserIdentity::new(tenant(), google(), "alice", 0).unwrap();
-        let evaluation = world.dealt.nodes[2].share().evaluate(1, &identity.input(), &mut world.rng);
+        let evaluation =
+            world.dealt.nodes[2]
+                .share()
+                .evaluate(1, &identity.input(), &mut world.rng);
         EvaluateResponse::seal(&evaluation, "alice", &other.public(), &mut world.rng).unwrap()
     };
     let (four, five) = (world.answer(4, "alice"), world.answer(5, "alice"));
     let mut gathering = world.gathering();
     let refuted = |index| RefusedAnswer::Evaluation(EvaluationError::Refuted(node(index)));
     let add = |gathering: &mut Gathering<'_>, index, answer| gathering.add(node(index), answer);
-    assert_eq!(add(&mut gathering, 1, &wrong_value).unwrap_err(), refuted(1));
-    assert_eq!(add(&mut gathering, 2, &wrong_generation).unwrap_err(), refuted(2));
+    assert_eq!(
+        add(&mut gathering, 1, &wrong_value).unwrap_err(),
+        refuted(1)
+    );
+    assert_eq!(
+        add(&mut gathering, 2, &wrong_generation).unwrap_err(),
+        refuted(2)
+    );
     assert_eq!(
         add(&mut gathering, 3, &wrong_epoch).unwrap_err(),
-        RefusedAnswer::Evaluation(EvaluationError::Epoch { expected: 1, answered: 2 })
+        RefusedAnswer::Evaluation(EvaluationError::Epoch {
+            expected: 1,
+            answered: 2
+        })
     );
-    assert_eq!(add(&mut gathering, 3, &other_login).unwrap_err(), RefusedAnswer::Open(OpenEvaluationError::NotForUs));
+    assert_eq!(
+        add(&mut gathering, 3, &other_login).unwrap_err(),
+        RefusedAnswer::Open(OpenEvaluationError::NotForUs)
+    );
     // A node that passes on another's answer, and one that answers twice, count once.
     assert_eq!(
         add(&mut gathering, 3, &four).unwrap_err(),
-        RefusedAnswer::WrongIndex { expected: node(3), answered: 4 }
+        RefusedAnswer::WrongIndex {
+            expected: node(3),
+            answered: 4
+        }
     );
     assert_eq!(gathering.missing(), 2);
     assert!(add(&mut gathering, 4, &four).unwrap().is_none());
-    assert_eq!(add(&mut gathering, 4, &four).unwrap_err(), RefusedAnswer::Twice(node(4)));
+    assert_eq!(
+        add(&mut gathering, 4, &four).unwrap_err(),
+        RefusedAnswer::Twice(node(4))
+    );
     assert_eq!(gathering.missing(), 1);
     let (identity, found) = add(&mut gathering, 5, &five).unwrap().unwrap();
     assert_eq!((found, identity.user()), (expected, "alice"));
@@ -157,7 +211,11 @@ fn a_minority_that_names_another_user_is_outvoted_and_named() {
     for liars in [[1, 2], [4, 5], [2, 4]] {
         let answers: Vec<_> = (1..=5)
             .map(|index| {
-                let user = if liars.contains(&index) { "mallory" } else { "alice" };
+                let user = if liars.contains(&index) {
+                    "mallory"
+                } else {
+                    "alice"
+                };
                 (index, world.answer(index, user))
             })
             .collect();

@@ -11,7 +11,9 @@ use crate::sign::AuthPrivateKey;
 use crate::social::{DealNetworkError, DealtNetwork, ManifestSignature, NodeSecrets, deal_network};
 
 fn urls(count: usize) -> Vec<String> {
-    (1..=count).map(|i| format!("https://node-{i}.example")).collect()
+    (1..=count)
+        .map(|i| format!("https://node-{i}.example"))
+        .collect()
 }
 
 fn network() -> DealtNetwork {
@@ -23,7 +25,11 @@ fn manifest(signed: &SignedManifest) -> Manifest {
 }
 
 fn identities(dealt: &DealtNetwork) -> Vec<(u16, AuthPrivateKey)> {
-    dealt.nodes.iter().map(|node| (node.index().get(), node.identity())).collect()
+    dealt
+        .nodes
+        .iter()
+        .map(|node| (node.index().get(), node.identity()))
+        .collect()
 }
 
 fn sign(manifest: &Manifest, by: &[(u16, AuthPrivateKey)]) -> SignedManifest {
@@ -40,7 +46,9 @@ fn changed(change: impl FnOnce(&mut Manifest)) -> ManifestError {
     let mut manifest = manifest(&dealt.manifest);
     let pinned = manifest.group_key;
     change(&mut manifest);
-    sign(&manifest, &identities(&dealt)).verify_first(&pinned).unwrap_err()
+    sign(&manifest, &identities(&dealt))
+        .verify_first(&pinned)
+        .unwrap_err()
 }
 
 /// The error of the manifest's text after a change.
@@ -48,9 +56,12 @@ fn edited(from: &str, to: &str) -> ManifestError {
     let dealt = network();
     let text = String::from_utf8(dealt.manifest.manifest.as_bytes().to_vec()).unwrap();
     assert!(text.contains(from), "{from}");
-    SignedManifest { manifest: Blob::new(text.replacen(from, to, 1).into_bytes()), ..dealt.manifest }
-        .trust_pinned()
-        .unwrap_err()
+    SignedManifest {
+        manifest: Blob::new(text.replacen(from, to, 1).into_bytes()),
+        ..dealt.manifest
+    }
+    .trust_pinned()
+    .unwrap_err()
 }
 
 #[test]
@@ -59,7 +70,14 @@ fn a_dealt_network_verifies() {
     let network = manifest(&dealt.manifest).group_key;
     let verified = dealt.manifest.verify_first(&network).unwrap();
     assert_eq!(verified.network(), network);
-    assert_eq!((verified.threshold(), verified.epoch(), verified.nodes().len()), (3, 1, 5));
+    assert_eq!(
+        (
+            verified.threshold(),
+            verified.epoch(),
+            verified.nodes().len()
+        ),
+        (3, 1, 5)
+    );
     assert_eq!(verified.nodes()[4].url, "https://node-5.example");
     assert_eq!(verified.hash(), dealt.manifest.hash());
     assert_eq!(verified.signed(), &dealt.manifest);
@@ -68,27 +86,54 @@ fn a_dealt_network_verifies() {
 
 #[test]
 fn damage_and_news_are_told_apart() {
-    assert_eq!(edited("\"version\":1", "\"version\":2"), ManifestError::UnknownVersion(2));
-    assert_eq!(edited("{\"version\"", "{\"more\":1,\"version\""), ManifestError::UnknownField);
-    assert_eq!(edited("{\"index\"", "{\"more\":1,\"index\""), ManifestError::UnknownField);
-    assert_eq!(edited("\"epoch\":1", "\"epoch\":\"1\""), ManifestError::Malformed);
-    assert_eq!(edited("\"epoch\":1", "\"epoch\":1,\"epoch\":1"), ManifestError::Malformed);
+    assert_eq!(
+        edited("\"version\":1", "\"version\":2"),
+        ManifestError::UnknownVersion(2)
+    );
+    assert_eq!(
+        edited("{\"version\"", "{\"more\":1,\"version\""),
+        ManifestError::UnknownField
+    );
+    assert_eq!(
+        edited("{\"index\"", "{\"more\":1,\"index\""),
+        ManifestError::UnknownField
+    );
+    assert_eq!(
+        edited("\"epoch\":1", "\"epoch\":\"1\""),
+        ManifestError::Malformed
+    );
+    assert_eq!(
+        edited("\"epoch\":1", "\"epoch\":1,\"epoch\":1"),
+        ManifestError::Malformed
+    );
     assert_eq!(edited("\"epoch\":1,", ""), ManifestError::Malformed);
     assert_eq!(edited("{", "["), ManifestError::Malformed);
-    assert_eq!(edited("\"version\"", &format!("\"{}\"", "x".repeat(MAX_MANIFEST))), ManifestError::TooLarge);
+    assert_eq!(
+        edited("\"version\"", &format!("\"{}\"", "x".repeat(MAX_MANIFEST))),
+        ManifestError::TooLarge
+    );
 
     let dealt = network();
     let bytes = dealt.manifest.manifest.as_bytes();
     for cut in 0..bytes.len() {
-        let cut = SignedManifest { manifest: Blob::new(bytes[..cut].to_vec()), ..dealt.manifest.clone() };
+        let cut = SignedManifest {
+            manifest: Blob::new(bytes[..cut].to_vec()),
+            ..dealt.manifest.clone()
+        };
         assert_eq!(cut.trust_pinned(), Err(ManifestError::Truncated));
     }
     let pinned = manifest(&dealt.manifest).group_key;
     for at in 0..bytes.len() {
         let mut flipped = bytes.to_vec();
         flipped[at] ^= 1;
-        let flipped = SignedManifest { manifest: Blob::new(flipped), ..dealt.manifest.clone() };
-        assert!(flipped.verify_first(&pinned).is_err(), "bit flipped at {at}");
+        let flipped = SignedManifest {
+            manifest: Blob::new(flipped),
+            ..dealt.manifest.clone()
+        };
+        assert!(
+            flipped.verify_first(&pinned).is_err(),
+            "bit flipped at {at}"
+        );
     }
 }
 
@@ -97,35 +142,62 @@ fn each_wrong_value_has_its_own_error() {
     let mut identity = [0; 32];
     assert_eq!(
         changed(|m| m.nodes[1].verifying_share = NodeShareKey::from_bytes([0; 32])),
-        ManifestError::VerifyingShare { index: node(2), source: ElementError::Identity }
+        ManifestError::VerifyingShare {
+            index: node(2),
+            source: ElementError::Identity
+        }
     );
     identity[0] = 1;
     assert_eq!(
         changed(|m| m.nodes[1].verifying_share = NodeShareKey::from_bytes(identity)),
-        ManifestError::VerifyingShare { index: node(2), source: ElementError::NotCanonical }
+        ManifestError::VerifyingShare {
+            index: node(2),
+            source: ElementError::NotCanonical
+        }
     );
     assert_eq!(
         changed(|m| m.group_key = NetworkKey::from_bytes([0; 32])),
         ManifestError::GroupKey(ElementError::Identity)
     );
     assert_eq!(changed(|m| m.nodes[0].index = 0), ManifestError::ZeroIndex);
-    assert_eq!(changed(|m| m.nodes[1].index = 1), ManifestError::DuplicateIndex(node(1)));
+    assert_eq!(
+        changed(|m| m.nodes[1].index = 1),
+        ManifestError::DuplicateIndex(node(1))
+    );
     assert_eq!(changed(|m| m.nodes.swap(0, 1)), ManifestError::Unordered);
-    assert_eq!(changed(|m| m.nodes[1].url = m.nodes[0].url.clone()), ManifestError::DuplicateNode(node(2)));
-    assert_eq!(changed(|m| m.nodes[1].identity_key = m.nodes[0].identity_key), ManifestError::DuplicateNode(node(2)));
-    assert_eq!(changed(|m| m.nodes[1].hpke_key = m.nodes[0].hpke_key), ManifestError::DuplicateNode(node(2)));
-    assert_eq!(changed(|m| m.nodes[2].url = "http://node.example".into()), ManifestError::Url(node(3)));
+    assert_eq!(
+        changed(|m| m.nodes[1].url = m.nodes[0].url.clone()),
+        ManifestError::DuplicateNode(node(2))
+    );
+    assert_eq!(
+        changed(|m| m.nodes[1].identity_key = m.nodes[0].identity_key),
+        ManifestError::DuplicateNode(node(2))
+    );
+    assert_eq!(
+        changed(|m| m.nodes[1].hpke_key = m.nodes[0].hpke_key),
+        ManifestError::DuplicateNode(node(2))
+    );
+    assert_eq!(
+        changed(|m| m.nodes[2].url = "http://node.example".into()),
+        ManifestError::Url(node(3))
+    );
     assert_eq!(changed(|m| m.epoch = 0), ManifestError::History);
     assert_eq!(changed(|m| m.epoch = 2), ManifestError::History);
     for threshold in [0, 6] {
         assert_eq!(
             changed(|m| m.threshold = threshold),
-            ManifestError::Committee(CommitteeError::Threshold { threshold, nodes: 5 })
+            ManifestError::Committee(CommitteeError::Threshold {
+                threshold,
+                nodes: 5
+            })
         );
     }
     assert_eq!(
         changed(|m| m.nodes = vec![]),
-        ManifestError::Committee(CommitteeError::Threshold { threshold: 3, nodes: 0 })
+        ManifestError::Committee(CommitteeError::Threshold {
+            threshold: 3,
+            nodes: 0
+        })
     );
     assert_eq!(
         changed(|m| m.nodes = (0..=MAX_NODES).map(|_| m.nodes[0].clone()).collect()),
@@ -143,7 +215,9 @@ fn each_wrong_value_has_its_own_error() {
     let foreign = *foreign.verifying_shares[0].as_bytes();
     assert_eq!(
         changed(|m| m.nodes[3].verifying_share = NodeShareKey::from_bytes(foreign)),
-        ManifestError::Committee(CommitteeError::Inconsistent { liars: vec![node(4)] })
+        ManifestError::Committee(CommitteeError::Inconsistent {
+            liars: vec![node(4)]
+        })
     );
     assert!(matches!(
         changed(|m| m.threshold = 2),
@@ -156,10 +230,26 @@ fn signatures_are_counted_once_each() {
     let dealt = network();
     let all = identities(&dealt);
     let pinned = manifest(&dealt.manifest).group_key;
-    let with = |by: &[(u16, AuthPrivateKey)]| sign(&manifest(&dealt.manifest), by).verify_first(&pinned).map(|_| ());
+    let with = |by: &[(u16, AuthPrivateKey)]| {
+        sign(&manifest(&dealt.manifest), by)
+            .verify_first(&pinned)
+            .map(|_| ())
+    };
     assert_eq!(with(&all[..3]), Ok(()));
-    assert_eq!(with(&all[..2]), Err(ManifestError::TooFewSignatures { needed: 3, given: 2 }));
-    assert_eq!(with(&[]), Err(ManifestError::TooFewSignatures { needed: 3, given: 0 }));
+    assert_eq!(
+        with(&all[..2]),
+        Err(ManifestError::TooFewSignatures {
+            needed: 3,
+            given: 2
+        })
+    );
+    assert_eq!(
+        with(&[]),
+        Err(ManifestError::TooFewSignatures {
+            needed: 3,
+            given: 0
+        })
+    );
     let twice = [all[0].clone(), all[1].clone(), all[1].clone()];
     assert_eq!(with(&twice), Err(ManifestError::DuplicateSigner(2)));
     let stranger = [all[0].clone(), all[1].clone(), (9, all[2].1.clone())];
@@ -168,10 +258,18 @@ fn signatures_are_counted_once_each() {
     assert_eq!(with(&borrowed), Err(ManifestError::BadSignature(3)));
 
     let mut forged = dealt.manifest.clone();
-    forged.signatures[0] = ManifestSignature { index: 1, signature: Signature::from_bytes([0; 64]) };
-    assert_eq!(forged.verify_first(&pinned), Err(ManifestError::BadSignature(1)));
+    forged.signatures[0] = ManifestSignature {
+        index: 1,
+        signature: Signature::from_bytes([0; 64]),
+    };
     assert_eq!(
-        dealt.manifest.verify_first(&NetworkKey::from_bytes([7; 32])),
+        forged.verify_first(&pinned),
+        Err(ManifestError::BadSignature(1))
+    );
+    assert_eq!(
+        dealt
+            .manifest
+            .verify_first(&NetworkKey::from_bytes([7; 32])),
         Err(ManifestError::WrongNetwork)
     );
 }
@@ -179,14 +277,22 @@ fn signatures_are_counted_once_each() {
 /// An attacker who replaces all nodes by its own but has to keep the pinned group key.
 #[test]
 fn a_manifest_of_other_nodes_cannot_be_built_around_a_pinned_key() {
-    let (dealt, evil) = (network(), deal_network(&urls(5), 3, &mut ChaCha20Rng::seed_from_u64(2)).unwrap());
+    let (dealt, evil) = (
+        network(),
+        deal_network(&urls(5), 3, &mut ChaCha20Rng::seed_from_u64(2)).unwrap(),
+    );
     let pinned = manifest(&dealt.manifest).group_key;
-    assert_eq!(evil.manifest.verify_first(&pinned), Err(ManifestError::WrongNetwork));
+    assert_eq!(
+        evil.manifest.verify_first(&pinned),
+        Err(ManifestError::WrongNetwork)
+    );
     let mut forged = manifest(&evil.manifest);
     forged.group_key = pinned;
     assert!(matches!(
         sign(&forged, &identities(&evil)).verify_first(&pinned),
-        Err(ManifestError::Committee(CommitteeError::Inconsistent { .. }))
+        Err(ManifestError::Committee(
+            CommitteeError::Inconsistent { .. }
+        ))
     ));
 }
 
@@ -200,7 +306,9 @@ fn next(dealt: &DealtNetwork, master: &MasterKey, previous: &SignedManifest) -> 
         ManifestNode {
             index: secrets.index().get(),
             url,
-            verifying_share: NodeShareKey::from_bytes(*secrets.share().verifying_share().as_bytes()),
+            verifying_share: NodeShareKey::from_bytes(
+                *secrets.share().verifying_share().as_bytes(),
+            ),
             hpke_key: secrets.hpke().public(),
             identity_key: secrets.identity().auth_key(),
         }
@@ -222,22 +330,41 @@ fn the_next_manifest_is_signed_by_the_one_before() {
     let dealt = deal_network(&urls(5), 3, &mut ChaCha20Rng::seed_from_u64(5)).unwrap();
     let first = dealt.manifest.trust_pinned().unwrap();
     assert_eq!(
-        *master.split(1, 1, &mut ChaCha20Rng::seed_from_u64(5)).unwrap().group_key.as_bytes(),
+        *master
+            .split(1, 1, &mut ChaCha20Rng::seed_from_u64(5))
+            .unwrap()
+            .group_key
+            .as_bytes(),
         *first.network().as_bytes(),
         "deal draws the master key first"
     );
     let all = identities(&dealt);
     let good = next(&dealt, &master, &dealt.manifest);
     let second = first.verify_next(&sign(&good, &all[1..4])).unwrap();
-    assert_eq!((second.epoch(), second.threshold(), second.nodes().len()), (2, 2, 4));
+    assert_eq!(
+        (second.epoch(), second.threshold(), second.nodes().len()),
+        (2, 2, 4)
+    );
 
     let with = |change: &dyn Fn(&mut Manifest), by: &[(u16, AuthPrivateKey)]| {
         let mut manifest = good.clone();
         change(&mut manifest);
         first.verify_next(&sign(&manifest, by)).unwrap_err()
     };
-    assert_eq!(with(&|_| (), &all[..2]), ManifestError::TooFewSignatures { needed: 3, given: 2 });
-    assert_eq!(with(&|m| m.previous = Some(ManifestHash::from_bytes([0; 32])), &all), ManifestError::WrongPrevious);
+    assert_eq!(
+        with(&|_| (), &all[..2]),
+        ManifestError::TooFewSignatures {
+            needed: 3,
+            given: 2
+        }
+    );
+    assert_eq!(
+        with(
+            &|m| m.previous = Some(ManifestHash::from_bytes([0; 32])),
+            &all
+        ),
+        ManifestError::WrongPrevious
+    );
     assert_eq!(
         second.verify_next(&sign(&good, &all)),
         Err(ManifestError::NotNewer { known: 2, given: 2 })
@@ -247,11 +374,19 @@ fn the_next_manifest_is_signed_by_the_one_before() {
         Err(ManifestError::NotNewer { known: 2, given: 1 })
     );
     // Its own nodes have no say in it; and it is not a first manifest.
-    let own: Vec<_> = (1..=4).map(|i| (i, AuthPrivateKey::from_seed(&[i as u8; 32]))).collect();
+    let own: Vec<_> = (1..=4)
+        .map(|i| (i, AuthPrivateKey::from_seed(&[i as u8; 32])))
+        .collect();
     assert_eq!(with(&|_| (), &own), ManifestError::BadSignature(1));
-    assert_eq!(sign(&good, &all).verify_first(&first.network()), Err(ManifestError::History));
+    assert_eq!(
+        sign(&good, &all).verify_first(&first.network()),
+        Err(ManifestError::History)
+    );
     let other = deal_network(&urls(5), 3, &mut ChaCha20Rng::seed_from_u64(6)).unwrap();
-    assert_eq!(first.verify_next(&other.manifest), Err(ManifestError::WrongNetwork));
+    assert_eq!(
+        first.verify_next(&other.manifest),
+        Err(ManifestError::WrongNetwork)
+    );
 }
 
 #[test]
@@ -298,7 +433,10 @@ fn the_dealer_refuses_what_no_manifest_could_carry() {
     };
     let (a, b) = ("https://a.example", "https://b.example");
     assert_eq!(deal(&[a, a], 1), DealNetworkError::DuplicateUrl(a.into()));
-    assert_eq!(deal(&[a, "http://b.example"], 1), DealNetworkError::Url("http://b.example".into()));
+    assert_eq!(
+        deal(&[a, "http://b.example"], 1),
+        DealNetworkError::Url("http://b.example".into())
+    );
     assert!(matches!(deal(&[a, b], 3), DealNetworkError::Deal(_)));
     assert!(matches!(deal(&[a, b], 0), DealNetworkError::Deal(_)));
     assert!(matches!(deal(&[], 0), DealNetworkError::Deal(_)));
