@@ -47,15 +47,13 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// One request that passed, in the order of sending.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passed {
-    /// GET, POST, …
-    pub method: Method,
-    /// Where to.
-    pub url: Url,
-    /// What came back; none where the exchange was cut.
-    pub status: Option<StatusCode>,
+/// One exchange, in the order of sending.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// What was to be sent.
+    pub request: Request,
+    /// What the server answered, before any alteration; none where nothing was sent or no answer came.
+    pub response: Option<Response>,
 }
 
 #[derive(Default)]
@@ -67,7 +65,7 @@ struct Plan {
     // The process "dies" at this request: (number, whether the server still acts on it).
     death: Option<(u64, bool)>,
     latency: Duration,
-    passed: Vec<Passed>,
+    exchanges: Vec<Exchange>,
 }
 
 /// Wraps a transport and injects [`Fault`]s. Clones share one plan, so a test keeps one and hands one on.
@@ -143,8 +141,8 @@ impl<T> FaultyTransport<T> {
     }
 
     /// What was sent since the last reset.
-    pub fn passed(&self) -> Vec<Passed> {
-        self.plan().passed.clone()
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.plan().exchanges.clone()
     }
 
     /// Forgets all faults and counts from 1 again.
@@ -161,11 +159,7 @@ impl<T> FaultyTransport<T> {
         let mut plan = self.plan();
         plan.sent += 1;
         let number = plan.sent;
-        plan.passed.push(Passed {
-            method: request.method.clone(),
-            url: request.url.clone(),
-            status: None,
-        });
+        plan.exchanges.push(Exchange { request: request.clone(), response: None });
         let mut faults = Vec::new();
         match plan.death {
             Some((at, true)) if number == at => faults.push(Fault::CutAfter),
@@ -184,13 +178,13 @@ impl<T> FaultyTransport<T> {
                 .filter(|(choice, _)| choice(request))
                 .map(|(_, fault)| fault.clone()),
         );
-        (plan.passed.len() - 1, plan.latency, faults)
+        (plan.exchanges.len() - 1, plan.latency, faults)
     }
 
-    fn ended(&self, entry: usize, status: StatusCode) {
+    fn ended(&self, entry: usize, response: &Response) {
         // A reset in between has forgotten the entry.
-        if let Some(passed) = self.plan().passed.get_mut(entry) {
-            passed.status = Some(status);
+        if let Some(exchange) = self.plan().exchanges.get_mut(entry) {
+            exchange.response = Some(response.clone());
         }
     }
 }
@@ -217,10 +211,10 @@ impl<T: Transport + 'static> Transport for FaultyTransport<T> {
             }
             let sent = request.clone();
             let mut response = self.inner.send(request).await?;
+            self.ended(entry, &response);
             if lost {
                 return Err(interrupted(host));
             }
-            self.ended(entry, response.status);
             for change in alterations {
                 response = change(&sent, response);
             }
@@ -328,6 +322,6 @@ mod tests {
         );
         transport.reset();
         assert_eq!(transport.send(request()).await.unwrap().body, "true");
-        assert_eq!(transport.passed()[0].status, Some(StatusCode::OK));
+        assert_eq!(transport.exchanges()[0].response.as_ref().unwrap().body, "true");
     }
 }
