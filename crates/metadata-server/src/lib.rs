@@ -1,1 +1,15 @@
-//! The metadata server of Trefoil as an axum router: records, nonces, sessions, events.
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod body;
+mod config;
+mod guard;
+mod log;
+mod parts;
+mod refusal;
+mod routes;
+mod server;
+mod statements;
+
+pub use config::{Config, ConfigError, SESSION_SECONDS, Tenants};
+pub use server::MetadataServer;

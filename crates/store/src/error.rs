@@ -134,18 +134,27 @@ impl From<rusqlite::Error> for StoreError {
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::IntegralValueOutOfRange(..) => {
-                return Self::Corrupt { what: "a column has the wrong type or length" };
+                return Self::Corrupt {
+                    what: "a column has the wrong type or length",
+                };
             }
             _ => {}
         }
-        if error.source().is_some_and(|source| source.is::<FromSqlError>()) {
-            return Self::Corrupt { what: "a column has the wrong type or length" };
+        if error
+            .source()
+            .is_some_and(|source| source.is::<FromSqlError>())
+        {
+            return Self::Corrupt {
+                what: "a column has the wrong type or length",
+            };
         }
         match error.sqlite_error_code() {
             Some(Code::DatabaseBusy | Code::DatabaseLocked) => Self::Busy,
             Some(Code::DiskFull) => Self::Full,
             Some(Code::ReadOnly | Code::PermissionDenied | Code::CannotOpen) => Self::ReadOnly,
-            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Corrupt { what: "the database file" },
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => Self::Corrupt {
+                what: "the database file",
+            },
             _ => Self::backend(error),
         }
     }

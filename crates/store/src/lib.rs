@@ -9,8 +9,9 @@ mod store;
 
 pub use error::StoreError;
 pub use model::{
-    Caller, CommitRecord, Committed, CreateAccount, EVENTS_KEPT, EventLog, HeldEnvelope, Kit, NewEntry, NewRecord, NewSession,
-    OpenSession, OpenedSession, ReadRecord, Session, StatementUse, StoredRecord, TokenHash,
+    Caller, CommitRecord, Committed, CreateAccount, EVENTS_KEPT, EventLog, HeldEnvelope, Kit,
+    NewEntry, NewRecord, NewSession, OpenSession, OpenedSession, ReadRecord, Session, StatementUse,
+    StoredRecord, TokenHash,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};

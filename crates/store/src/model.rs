@@ -6,7 +6,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 use trefoil_protocol::bytes::{
-    AccountId, Blob, Envelope, EnvelopeHash, Locator, NonceHash, PayloadHash, RequestId, SealedNonce, Signature,
+    AccountId, Blob, Envelope, EnvelopeHash, Locator, NonceHash, PayloadHash, RequestId,
+    SealedNonce, Signature,
 };
 use trefoil_protocol::policy::{Action, Level};
 use trefoil_protocol::tenant::Tenant;

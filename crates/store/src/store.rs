@@ -5,7 +5,8 @@ use std::pin::Pin;
 
 use crate::error::StoreError;
 use crate::model::{
-    Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession, ReadRecord, StatementUse,
+    Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession,
+    ReadRecord, StatementUse,
 };
 use trefoil_protocol::bytes::SealedNonce;
 

@@ -14,7 +14,8 @@ impl Directory {
 
     /// The file with its log.
     fn bytes(&self, name: &str) -> Vec<u8> {
-        let read = |name: String| std::fs::read(self.0.path().join(Path::new(&name))).unwrap_or_default();
+        let read =
+            |name: String| std::fs::read(self.0.path().join(Path::new(&name))).unwrap_or_default();
         [read(name.to_owned()), read(format!("{name}-wal"))].concat()
     }
 }

@@ -20,7 +20,10 @@ pub async fn one_of_many_creators_wins_the_locator<B: Backend>(backend: &B) {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let (create, _) = owner.creation(NOW);
-            store.create_account(create).await.map(|opened| opened.account_id)
+            store
+                .create_account(create)
+                .await
+                .map(|opened| opened.account_id)
         })
     });
     let mut winners = Vec::new();
@@ -31,7 +34,9 @@ pub async fn one_of_many_creators_wins_the_locator<B: Backend>(backend: &B) {
         }
     }
     assert_eq!(winners.len(), 1);
-    let (opened, _) = login(&*store, "acme", &["shared social"], NOW).await.unwrap();
+    let (opened, _) = login(&*store, "acme", &["shared social"], NOW)
+        .await
+        .unwrap();
     assert_eq!(opened.account_id, winners[0]);
     assert!(opened.sealed_nonce.is_some());
 }
@@ -45,7 +50,10 @@ pub async fn one_of_many_creators_wins_the_account<B: Backend>(backend: &B) {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let (create, _) = owner.creation(NOW);
-            store.create_account(create).await.map(|opened| opened.record.hash == owner.hash())
+            store
+                .create_account(create)
+                .await
+                .map(|opened| opened.record.hash == owner.hash())
         })
     });
     let mut winners = 0;
@@ -72,8 +80,19 @@ pub async fn a_repeated_create_succeeds_again<B: Backend>(backend: &B) {
     assert_eq!(opened.logins, 1);
     assert_eq!(opened.sealed_nonce, owner.nonce);
     let caller = owner.caller(token, NOW + 1);
-    assert_eq!(store.read_events(caller.clone()).await.unwrap().events.len(), 1);
-    assert_eq!(store.release_nonce(caller).await.unwrap(), owner.nonce.unwrap());
+    assert_eq!(
+        store
+            .read_events(caller.clone())
+            .await
+            .unwrap()
+            .events
+            .len(),
+        1
+    );
+    assert_eq!(
+        store.release_nonce(caller).await.unwrap(),
+        owner.nonce.unwrap()
+    );
 }
 
 /// Every entry's envelope of exactly the stated hash, and the stated nonce, or nothing.
@@ -84,21 +103,36 @@ pub async fn a_create_without_its_envelopes_or_nonce_changes_nothing<B: Backend>
     let (mut create, _) = owner.creation(NOW);
     create.envelopes.clear();
     let error = store.create_account(create).await.unwrap_err();
-    assert!(matches!(error, StoreError::MissingEnvelope { index: 1 }), "{error}");
+    assert!(
+        matches!(error, StoreError::MissingEnvelope { index: 1 }),
+        "{error}"
+    );
 
     let (mut create, _) = owner.creation(NOW);
     create.envelopes = owner.next(&["other"]).envelopes();
-    assert!(matches!(store.create_account(create).await, Err(StoreError::MissingEnvelope { index: 1 })));
+    assert!(matches!(
+        store.create_account(create).await,
+        Err(StoreError::MissingEnvelope { index: 1 })
+    ));
 
     let (mut create, _) = owner.creation(NOW);
     create.sealed_nonce = None;
-    assert!(matches!(store.create_account(create).await, Err(StoreError::MissingNonce)));
+    assert!(matches!(
+        store.create_account(create).await,
+        Err(StoreError::MissingNonce)
+    ));
 
     let (mut create, _) = owner.creation(NOW);
     create.sealed_nonce = Some(SealedNonce::new(b"another".to_vec()));
-    assert!(matches!(store.create_account(create).await, Err(StoreError::MissingNonce)));
+    assert!(matches!(
+        store.create_account(create).await,
+        Err(StoreError::MissingNonce)
+    ));
 
-    assert!(matches!(login(&store, "acme", &["alice social"], NOW).await, Err(StoreError::NoAccount)));
+    assert!(matches!(
+        login(&store, "acme", &["alice social"], NOW).await,
+        Err(StoreError::NoAccount)
+    ));
     owner.create(&store).await;
 }
 
@@ -110,7 +144,10 @@ pub async fn a_refused_create_leaves_no_nonce<B: Backend>(backend: &B) {
     let mut second = Owner::new("acme", "bob");
     second.factors = first.factors.clone();
     let (create, _) = second.creation(NOW);
-    assert!(matches!(store.create_account(create).await, Err(StoreError::LocatorTaken)));
+    assert!(matches!(
+        store.create_account(create).await,
+        Err(StoreError::LocatorTaken)
+    ));
     assert_erased(|| backend.nonce_bytes(), second.nonce.unwrap().as_bytes()).await;
 
     // The same account again with another record and another nonce: the nonce in use stays.
@@ -120,5 +157,8 @@ pub async fn a_refused_create_leaves_no_nonce<B: Backend>(backend: &B) {
     let (create, _) = third.creation(NOW);
     assert!(store.create_account(create).await.is_err());
     assert_erased(|| backend.nonce_bytes(), third.nonce.unwrap().as_bytes()).await;
-    assert_eq!(store.release_nonce(caller).await.unwrap(), first.nonce.unwrap());
+    assert_eq!(
+        store.release_nonce(caller).await.unwrap(),
+        first.nonce.unwrap()
+    );
 }

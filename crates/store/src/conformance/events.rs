@@ -26,13 +26,25 @@ pub async fn events_are_chained_and_bounded<B: Backend>(backend: &B) {
         pinned = log.head;
     }
     store.release_nonce(caller.clone()).await.unwrap();
-    store.export_kit(caller.clone(), statement(NOW)).await.unwrap();
+    store
+        .export_kit(caller.clone(), statement(NOW))
+        .await
+        .unwrap();
     let log = store.read_events(caller).await.unwrap();
     let events = verify_chain(&log.events, &log.head).unwrap();
-    let bodies: Vec<_> = events.iter().rev().take(3).map(|event| &event.body).collect();
+    let bodies: Vec<_> = events
+        .iter()
+        .rev()
+        .take(3)
+        .map(|event| &event.body)
+        .collect();
     assert!(matches!(
         bodies.as_slice(),
-        [EventBody::KitExported {}, EventBody::NonceReleased {}, EventBody::Committed { .. }]
+        [
+            EventBody::KitExported {},
+            EventBody::NonceReleased {},
+            EventBody::Committed { .. }
+        ]
     ));
     assert_eq!(events.last().unwrap().time, NOW);
 }

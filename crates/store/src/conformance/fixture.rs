@@ -15,8 +15,8 @@ use trefoil_protocol::wire::SessionToken;
 
 use crate::error::StoreError;
 use crate::model::{
-    Caller, CommitRecord, Committed, CreateAccount, NewEntry, NewRecord, NewSession, OpenSession, OpenedSession,
-    StatementUse, TokenHash,
+    Caller, CommitRecord, Committed, CreateAccount, NewEntry, NewRecord, NewSession, OpenSession,
+    OpenedSession, StatementUse, TokenHash,
 };
 use crate::store::MetadataStore;
 
@@ -42,7 +42,10 @@ pub(super) fn token() -> TokenHash {
 }
 
 pub(super) fn statement(now: u64) -> StatementUse {
-    StatementUse { request_id: RequestId::from_bytes(fresh()), remember_until: now + WINDOW }
+    StatementUse {
+        request_id: RequestId::from_bytes(fresh()),
+        remember_until: now + WINDOW,
+    }
 }
 
 pub(super) fn locator(name: &str) -> Locator {
@@ -75,7 +78,9 @@ impl Owner {
             revision: 1,
             epoch: 1,
             factors: vec![(1, format!("{name} social"))],
-            nonce: Some(SealedNonce::new(format!("sealed nonce of {name}, long enough to be found").into_bytes())),
+            nonce: Some(SealedNonce::new(
+                format!("sealed nonce of {name}, long enough to be found").into_bytes(),
+            )),
             variant: "first".to_owned(),
         }
     }
@@ -101,7 +106,11 @@ impl Owner {
 
     /// The next revision with nothing but another payload.
     pub(super) fn update(&self, variant: &str) -> Self {
-        Self { revision: self.revision + 1, variant: variant.to_owned(), ..self.clone() }
+        Self {
+            revision: self.revision + 1,
+            variant: variant.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub(super) fn without_nonce(mut self) -> Self {
@@ -119,11 +128,20 @@ impl Owner {
     }
 
     pub(super) fn envelope(&self, index: u32) -> Envelope {
-        Envelope::new(format!("envelope of {} epoch {} index {index}", self.account_id, self.epoch).into_bytes())
+        Envelope::new(
+            format!(
+                "envelope of {} epoch {} index {index}",
+                self.account_id, self.epoch
+            )
+            .into_bytes(),
+        )
     }
 
     pub(super) fn envelopes(&self) -> Vec<Envelope> {
-        self.factors.iter().map(|(index, _)| self.envelope(*index)).collect()
+        self.factors
+            .iter()
+            .map(|(index, _)| self.envelope(*index))
+            .collect()
     }
 
     pub(super) fn hash(&self) -> PayloadHash {
@@ -156,7 +174,11 @@ impl Owner {
             sealed_nonce: self.nonce.clone(),
             statement: statement(now),
             proven: locator(&self.factors[0].1),
-            session: NewSession { token, level: Level::Primary, expires: now + SESSION },
+            session: NewSession {
+                token,
+                level: Level::Primary,
+                expires: now + SESSION,
+            },
             now,
         };
         (create, token)
@@ -170,7 +192,12 @@ impl Owner {
     }
 
     pub(super) fn caller(&self, token: TokenHash, now: u64) -> Caller {
-        Caller { tenant: self.tenant.clone(), account_id: self.account_id, token, now }
+        Caller {
+            tenant: self.tenant.clone(),
+            account_id: self.account_id,
+            token,
+            now,
+        }
     }
 
     /// A commit of this record over `base`.
@@ -179,8 +206,16 @@ impl Owner {
             caller: caller.clone(),
             base: base.hash(),
             record: self.record(),
-            envelopes: if self.epoch == base.epoch { Vec::new() } else { self.envelopes() },
-            sealed_nonce: if self.nonce == base.nonce { None } else { self.nonce.clone() },
+            envelopes: if self.epoch == base.epoch {
+                Vec::new()
+            } else {
+                self.envelopes()
+            },
+            sealed_nonce: if self.nonce == base.nonce {
+                None
+            } else {
+                self.nonce.clone()
+            },
             actions: BTreeSet::from([Action::Update]),
             restore: false,
         }
@@ -208,23 +243,36 @@ pub(super) async fn login(
         tenant: tenant(tenant_name),
         proven: factors.iter().map(|name| locator(name)).collect(),
         statements: factors.iter().map(|_| statement(now)).collect(),
-        session: NewSession { token, level: Level::Primary, expires: now + SESSION },
+        session: NewSession {
+            token,
+            level: Level::Primary,
+            expires: now + SESSION,
+        },
         now,
     };
     let opened = store.open_session(open).await?;
-    let caller = Caller { tenant: tenant(tenant_name), account_id: opened.account_id, token, now };
+    let caller = Caller {
+        tenant: tenant(tenant_name),
+        account_id: opened.account_id,
+        token,
+        now,
+    };
     Ok((opened, caller))
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }
 
 /// Waits until the bytes are gone; erasing may lag behind the answer for a moment.
 pub(super) async fn assert_erased(bytes: impl Fn() -> Option<Vec<u8>>, needle: &[u8]) {
     for _ in 0..100 {
         match bytes() {
-            Some(held) if contains(&held, needle) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Some(held) if contains(&held, needle) => {
+                tokio::time::sleep(Duration::from_millis(100)).await
+            }
             _ => return,
         }
     }
@@ -234,6 +282,10 @@ pub(super) async fn assert_erased(bytes: impl Fn() -> Option<Vec<u8>>, needle: &
 /// The test above can only fail if the bytes were visible before.
 pub(super) fn assert_held(bytes: Option<Vec<u8>>, needle: &[u8]) {
     if let Some(held) = bytes {
-        assert!(contains(&held, needle), "not there: {}", String::from_utf8_lossy(needle));
+        assert!(
+            contains(&held, needle),
+            "not there: {}",
+            String::from_utf8_lossy(needle)
+        );
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! The suite is about storage: payloads and envelopes are made-up bytes, because a store trusts that they were verified.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "these are tests, exported")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests, exported"
+)]
 
 mod commit;
 mod create;

@@ -39,11 +39,16 @@ pub async fn nothing_acknowledged_is_lost_by_reopening<B: Backend>(backend: &B) 
     for (owner, caller) in owners {
         let read = store.read_record(caller.clone()).await.unwrap();
         assert_eq!(read.record.payload, owner.payload());
-        assert_eq!(Some(store.release_nonce(caller).await.unwrap()), owner.nonce);
+        assert_eq!(
+            Some(store.release_nonce(caller).await.unwrap()),
+            owner.nonce
+        );
     }
     for number in 0..ACCOUNTS {
         // Either way, but whole.
-        if let Ok((opened, _)) = login(&store, "acme", &[&format!("unheard {number} social")], NOW).await {
+        if let Ok((opened, _)) =
+            login(&store, "acme", &[&format!("unheard {number} social")], NOW).await
+        {
             assert!(opened.sealed_nonce.is_some());
             assert_eq!(opened.envelopes.len(), 1);
         }

@@ -13,8 +13,14 @@ async fn refusals(store: &impl MetadataStore, caller: &Caller, owner: &Owner) ->
         store.read_record(caller.clone()).await.unwrap_err(),
         store.read_events(caller.clone()).await.unwrap_err(),
         store.release_nonce(caller.clone()).await.unwrap_err(),
-        store.export_kit(caller.clone(), statement(caller.now)).await.unwrap_err(),
-        store.delete_account(caller.clone(), statement(caller.now)).await.unwrap_err(),
+        store
+            .export_kit(caller.clone(), statement(caller.now))
+            .await
+            .unwrap_err(),
+        store
+            .delete_account(caller.clone(), statement(caller.now))
+            .await
+            .unwrap_err(),
         store.commit_record(commit).await.unwrap_err(),
     ]
 }
@@ -30,22 +36,36 @@ pub async fn sessions_know_tenant_account_and_end<B: Backend>(backend: &B) {
     for error in refusals(&store, &nobody, &alice).await {
         assert!(matches!(error, StoreError::UnknownSession), "{error}");
     }
-    let of_bob = Caller { account_id: bob.account_id, ..caller.clone() };
+    let of_bob = Caller {
+        account_id: bob.account_id,
+        ..caller.clone()
+    };
     for error in refusals(&store, &of_bob, &bob).await {
         assert!(matches!(error, StoreError::ForeignSession), "{error}");
     }
-    let elsewhere = Caller { tenant: tenant("other"), ..caller.clone() };
+    let elsewhere = Caller {
+        tenant: tenant("other"),
+        ..caller.clone()
+    };
     for error in refusals(&store, &elsewhere, &alice).await {
         assert!(matches!(error, StoreError::UnknownSession), "{error}");
     }
-    let late = Caller { now: NOW + SESSION + 1, ..caller.clone() };
+    let late = Caller {
+        now: NOW + SESSION + 1,
+        ..caller.clone()
+    };
     for error in refusals(&store, &late, &alice).await {
         assert!(matches!(error, StoreError::ExpiredSession), "{error}");
     }
     // Long afterwards it is cleared away.
     let much_later = NOW + 100 * SESSION;
-    login(&store, "acme", &["alice social"], much_later).await.unwrap();
-    let forgotten = Caller { now: much_later, ..caller };
+    login(&store, "acme", &["alice social"], much_later)
+        .await
+        .unwrap();
+    let forgotten = Caller {
+        now: much_later,
+        ..caller
+    };
     for error in refusals(&store, &forgotten, &alice).await {
         assert!(matches!(error, StoreError::UnknownSession), "{error}");
     }
@@ -56,12 +76,24 @@ pub async fn a_removed_factor_ends_the_other_sessions<B: Backend>(backend: &B) {
     let store = backend.open();
     let first = Owner::new("acme", "alice");
     let caller = first.create(&store).await;
-    let second = first.next(&["alice social", "phone", "phrase"]).without_nonce();
+    let second = first
+        .next(&["alice social", "phone", "phrase"])
+        .without_nonce();
     second.commit_over(&first, &caller, &store).await.unwrap();
 
-    let (_, owner) = login(&store, "acme", &["alice social", "phone"], NOW).await.unwrap();
+    let (_, owner) = login(&store, "acme", &["alice social", "phone"], NOW)
+        .await
+        .unwrap();
     let (_, thief) = login(&store, "acme", &["phone"], NOW).await.unwrap();
-    assert_eq!(store.read_record(thief.clone()).await.unwrap().envelopes.len(), 1);
+    assert_eq!(
+        store
+            .read_record(thief.clone())
+            .await
+            .unwrap()
+            .envelopes
+            .len(),
+        1
+    );
     let third = second.next(&["alice social", "phrase"]);
     third.commit_over(&second, &owner, &store).await.unwrap();
     for error in refusals(&store, &thief, &third).await {
@@ -73,7 +105,11 @@ pub async fn a_removed_factor_ends_the_other_sessions<B: Backend>(backend: &B) {
 
     // A commit that removes nothing ends nothing.
     let (_, other) = login(&store, "acme", &["phrase"], NOW).await.unwrap();
-    third.update("fourth").commit_over(&third, &owner, &store).await.unwrap();
+    third
+        .update("fourth")
+        .commit_over(&third, &owner, &store)
+        .await
+        .unwrap();
     assert_eq!(store.read_record(other).await.unwrap().record.revision, 4);
 
     // Enrolled again under the same locator, the factor is not proven by the session that lost it.

@@ -11,8 +11,18 @@ use super::{factors, nonce, sessions};
 use crate::error::StoreError;
 use crate::model::{CommitRecord, Committed};
 
-pub(super) fn commit(transaction: &mut Transaction<'_>, commit: &CommitRecord) -> Result<Committed, StoreError> {
-    let CommitRecord { caller, base, record, envelopes, actions, .. } = commit;
+pub(super) fn commit(
+    transaction: &mut Transaction<'_>,
+    commit: &CommitRecord,
+) -> Result<Committed, StoreError> {
+    let CommitRecord {
+        caller,
+        base,
+        record,
+        envelopes,
+        actions,
+        ..
+    } = commit;
     let (tenant, account_id) = (&caller.tenant, caller.account_id);
     let records = transaction.records;
     let session = sessions::check(records, caller)?;
@@ -24,7 +34,9 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, commit: &CommitRecord) -
         });
     }
     if current.record.hash != *base {
-        return Err(StoreError::Stale { revision: current.record.revision });
+        return Err(StoreError::Stale {
+            revision: current.record.revision,
+        });
     }
 
     let removed = factors::replace(records, tenant, account_id, &record.entries, envelopes)?;
@@ -33,7 +45,11 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, commit: &CommitRecord) -
             nonce::require_held(transaction, tenant, account_id, hash)?;
         }
         if let Some(hash) = current.record.nonce_hash {
-            transaction.end_nonce(NonceKey { tenant: tenant.clone(), account_id, hash })?;
+            transaction.end_nonce(NonceKey {
+                tenant: tenant.clone(),
+                account_id,
+                hash,
+            })?;
         }
     }
     records
@@ -55,8 +71,12 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, commit: &CommitRecord) -
         // A removed factor ends what it may have opened. The caller's own session goes on, without that factor: its
         // commit was signed by the account itself.
         sessions::end_others(records, tenant, account_id, Some(caller.token))?;
-        let still_proven: Vec<_> =
-            session.proven.iter().copied().filter(|locator| !removed.contains(locator)).collect();
+        let still_proven: Vec<_> = session
+            .proven
+            .iter()
+            .copied()
+            .filter(|locator| !removed.contains(locator))
+            .collect();
         sessions::set_proven(records, caller, &still_proven)?;
     }
     let body = EventBody::Committed {
@@ -66,5 +86,8 @@ pub(super) fn commit(transaction: &mut Transaction<'_>, commit: &CommitRecord) -
         restore: commit.restore,
     };
     append_event(records, tenant, account_id, caller.now, body)?;
-    Ok(Committed { revision: record.revision, actions: actions.clone() })
+    Ok(Committed {
+        revision: record.revision,
+        actions: actions.clone(),
+    })
 }

@@ -13,8 +13,17 @@ use super::{factors, rows, sessions};
 use crate::error::StoreError;
 use crate::model::{CreateAccount, NewRecord, OpenedSession};
 
-pub(super) fn create(transaction: &mut Transaction<'_>, create: &CreateAccount) -> Result<OpenedSession, StoreError> {
-    let CreateAccount { tenant, account_id, record, now, .. } = create;
+pub(super) fn create(
+    transaction: &mut Transaction<'_>,
+    create: &CreateAccount,
+) -> Result<OpenedSession, StoreError> {
+    let CreateAccount {
+        tenant,
+        account_id,
+        record,
+        now,
+        ..
+    } = create;
     let (records, account_id, now) = (transaction.records, *account_id, *now);
     sessions::use_requests(records, tenant, &[create.statement], now)?;
     let buried = records
@@ -25,7 +34,9 @@ pub(super) fn create(transaction: &mut Transaction<'_>, create: &CreateAccount) 
     }
 
     let existing = current_record(records, tenant, account_id)?;
-    let is_repeat = existing.as_ref().is_some_and(|existing| existing.record.hash == record.hash);
+    let is_repeat = existing
+        .as_ref()
+        .is_some_and(|existing| existing.record.hash == record.hash);
     if !is_repeat {
         // First the locators: who loses a race learns that the factor is in use and opens the winner's account.
         for entry in &record.entries {
@@ -38,7 +49,14 @@ pub(super) fn create(transaction: &mut Transaction<'_>, create: &CreateAccount) 
         }
         insert(transaction, create, record, &create.envelopes)?;
     }
-    sessions::open(records, tenant, account_id, &[create.proven], create.session, now)?;
+    sessions::open(
+        records,
+        tenant,
+        account_id,
+        &[create.proven],
+        create.session,
+        now,
+    )?;
     opened(transaction, tenant, account_id, &[create.proven])
 }
 
@@ -48,13 +66,20 @@ fn insert(
     record: &NewRecord,
     envelopes: &[Envelope],
 ) -> Result<(), StoreError> {
-    let CreateAccount { tenant, account_id, now, .. } = create;
+    let CreateAccount {
+        tenant,
+        account_id,
+        now,
+        ..
+    } = create;
     let records = transaction.records;
     if let Some(hash) = record.nonce_hash {
         super::nonce::require_held(transaction, tenant, *account_id, hash)?;
     }
     records
-        .prepare_cached("INSERT INTO accounts (tenant, account_id, logins, event_seq) VALUES (?1, ?2, 1, 0)")?
+        .prepare_cached(
+            "INSERT INTO accounts (tenant, account_id, logins, event_seq) VALUES (?1, ?2, 1, 0)",
+        )?
         .execute(params![tenant.as_str(), account_id.as_bytes()])?;
     records
         .prepare_cached(
@@ -72,6 +97,8 @@ fn insert(
             record.payload.as_bytes()
         ])?;
     factors::replace(records, tenant, *account_id, &record.entries, envelopes)?;
-    let body = EventBody::Created { payload_hash: record.hash };
+    let body = EventBody::Created {
+        payload_hash: record.hash,
+    };
     append_event(records, tenant, *account_id, *now, body)
 }

@@ -23,7 +23,12 @@ pub(super) fn delete(
     caller: &Caller,
     statement: StatementUse,
 ) -> Result<(), StoreError> {
-    let Caller { tenant, account_id, now, .. } = caller;
+    let Caller {
+        tenant,
+        account_id,
+        now,
+        ..
+    } = caller;
     let records = transaction.records;
     sessions::use_requests(records, tenant, &[statement], *now)?;
     let account = params![tenant.as_str(), account_id.as_bytes()];
@@ -36,13 +41,19 @@ pub(super) fn delete(
     }
     sessions::check(records, caller)?;
     if let Some(hash) = current_nonce(records, tenant, *account_id)? {
-        transaction.end_nonce(NonceKey { tenant: tenant.clone(), account_id: *account_id, hash })?;
+        transaction.end_nonce(NonceKey {
+            tenant: tenant.clone(),
+            account_id: *account_id,
+            hash,
+        })?;
     }
     for sql in ERASE {
         records.prepare_cached(sql)?.execute(account)?;
     }
     records
-        .prepare_cached("INSERT INTO tombstones (tenant, account_id, deleted_at) VALUES (?1, ?2, ?3)")?
+        .prepare_cached(
+            "INSERT INTO tombstones (tenant, account_id, deleted_at) VALUES (?1, ?2, ?3)",
+        )?
         .execute(params![tenant.as_str(), account_id.as_bytes(), time(*now)])?;
     Ok(())
 }

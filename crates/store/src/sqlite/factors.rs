@@ -21,9 +21,14 @@ pub(super) fn replace(
     entries: &[NewEntry],
     given: &[Envelope],
 ) -> Result<Vec<Locator>, StoreError> {
-    let held: BTreeMap<Locator, FactorRow> =
-        rows::factors_of(records, tenant, account_id)?.into_iter().map(|row| (row.locator, row)).collect();
-    let given: BTreeMap<_, _> = given.iter().map(|envelope| (envelope.hash(), envelope)).collect();
+    let held: BTreeMap<Locator, FactorRow> = rows::factors_of(records, tenant, account_id)?
+        .into_iter()
+        .map(|row| (row.locator, row))
+        .collect();
+    let given: BTreeMap<_, _> = given
+        .iter()
+        .map(|envelope| (envelope.hash(), envelope))
+        .collect();
 
     for entry in entries {
         let own = held.get(&entry.locator);
@@ -33,8 +38,9 @@ pub(super) fn replace(
         if own.is_none() && rows::factor(records, tenant, &entry.locator)?.is_some() {
             return Err(StoreError::LocatorTaken);
         }
-        let envelope =
-            given.get(&entry.envelope_hash).ok_or(StoreError::MissingEnvelope { index: entry.index })?;
+        let envelope = given
+            .get(&entry.envelope_hash)
+            .ok_or(StoreError::MissingEnvelope { index: entry.index })?;
         records
             .prepare_cached(
                 "INSERT INTO factors (tenant, locator, account_id, share_index, envelope_hash, envelope)

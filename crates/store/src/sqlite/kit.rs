@@ -13,16 +13,34 @@ pub(super) fn export(
     caller: &Caller,
     statement: StatementUse,
 ) -> Result<Kit, StoreError> {
-    let Caller { tenant, account_id, now, .. } = caller;
+    let Caller {
+        tenant,
+        account_id,
+        now,
+        ..
+    } = caller;
     let records = transaction.records;
     sessions::check(records, caller)?;
     sessions::use_requests(records, tenant, &[statement], *now)?;
     let record = existing_record(records, tenant, *account_id)?.record;
-    let locators: Vec<_> = factors_of(records, tenant, *account_id)?.into_iter().map(|row| row.locator).collect();
+    let locators: Vec<_> = factors_of(records, tenant, *account_id)?
+        .into_iter()
+        .map(|row| row.locator)
+        .collect();
     let sealed_nonce = match record.nonce_hash {
         Some(hash) => nonce::read(transaction, tenant, *account_id, hash)?,
         None => None,
     };
-    append_event(records, tenant, *account_id, *now, EventBody::KitExported {})?;
-    Ok(Kit { record, envelopes: envelopes(records, tenant, *account_id, &locators)?, sealed_nonce })
+    append_event(
+        records,
+        tenant,
+        *account_id,
+        *now,
+        EventBody::KitExported {},
+    )?;
+    Ok(Kit {
+        record,
+        envelopes: envelopes(records, tenant, *account_id, &locators)?,
+        sealed_nonce,
+    })
 }

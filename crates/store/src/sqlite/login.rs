@@ -10,8 +10,16 @@ use super::{nonce, sessions};
 use crate::error::StoreError;
 use crate::model::{OpenSession, OpenedSession};
 
-pub(super) fn open(transaction: &mut Transaction<'_>, open: &OpenSession) -> Result<OpenedSession, StoreError> {
-    let OpenSession { tenant, proven, now, .. } = open;
+pub(super) fn open(
+    transaction: &mut Transaction<'_>,
+    open: &OpenSession,
+) -> Result<OpenedSession, StoreError> {
+    let OpenSession {
+        tenant,
+        proven,
+        now,
+        ..
+    } = open;
     let records = transaction.records;
     sessions::use_requests(records, tenant, &open.statements, *now)?;
 
@@ -33,11 +41,17 @@ pub(super) fn open(transaction: &mut Transaction<'_>, open: &OpenSession) -> Res
         }
     }
     let Some(account_id) = account_id else {
-        return Err(if removed.is_empty() { StoreError::NoAccount } else { StoreError::FactorRemoved });
+        return Err(if removed.is_empty() {
+            StoreError::NoAccount
+        } else {
+            StoreError::FactorRemoved
+        });
     };
 
     records
-        .prepare_cached("UPDATE accounts SET logins = logins + 1 WHERE tenant = ?1 AND account_id = ?2")?
+        .prepare_cached(
+            "UPDATE accounts SET logins = logins + 1 WHERE tenant = ?1 AND account_id = ?2",
+        )?
         .execute(params![tenant.as_str(), account_id.as_bytes()])?;
     sessions::open(records, tenant, account_id, &enrolled, open.session, *now)?;
     let mut opened = opened(transaction, tenant, account_id, &enrolled)?;
@@ -61,7 +75,9 @@ pub(super) fn opened(
     };
     let logins: i64 = records
         .prepare_cached("SELECT logins FROM accounts WHERE tenant = ?1 AND account_id = ?2")?
-        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| row.get(0))?;
+        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
+            row.get(0)
+        })?;
     Ok(OpenedSession {
         account_id,
         record,

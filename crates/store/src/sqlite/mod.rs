@@ -26,7 +26,8 @@ use self::readers::Readers;
 use self::writer::Writer;
 use crate::error::StoreError;
 use crate::model::{
-    Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession, ReadRecord, StatementUse,
+    Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession,
+    ReadRecord, StatementUse,
 };
 use crate::store::{MetadataStore, StoreFuture};
 
@@ -46,7 +47,11 @@ impl SqliteOptions {
     /// A store in this directory, which is made if it does not exist.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), readers: 2, max_bytes: None }
+        Self {
+            directory: directory.into(),
+            readers: 2,
+            max_bytes: None,
+        }
     }
 
     /// Number of reader threads, at least 1; 2 unless set.
@@ -76,7 +81,10 @@ impl SqliteOptions {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse),
             Err(TryLockError::Error(error)) => return Err(file_error(error)),
         }
-        let (records_path, nonces_path) = (self.directory.join(RECORDS_FILE), self.directory.join(NONCES_FILE));
+        let (records_path, nonces_path) = (
+            self.directory.join(RECORDS_FILE),
+            self.directory.join(NONCES_FILE),
+        );
         // Made here so that nobody else may read them; SQLite gives its log files the same mode.
         drop((private_file(&records_path)?, private_file(&nonces_path)?));
         let records = schema::open_writer(&records_path, &schema::RECORDS, self.max_bytes)?;
@@ -84,7 +92,11 @@ impl SqliteOptions {
         sync_directory(&self.directory)?;
         let writer = Writer::start(records, NonceDb::new(nonces))?;
         let readers = Readers::start(&records_path, self.readers)?;
-        Ok(SqliteStore { readers, writer, _lock: lock })
+        Ok(SqliteStore {
+            readers,
+            writer,
+            _lock: lock,
+        })
     }
 }
 
@@ -106,44 +118,72 @@ impl std::fmt::Debug for SqliteStore {
 
 impl MetadataStore for SqliteStore {
     fn create_account(&self, create: CreateAccount) -> StoreFuture<'_, OpenedSession> {
-        let nonce =
-            create.sealed_nonce.clone().map(|sealed| NewNonce::new(&create.tenant, create.account_id, sealed));
-        Box::pin(self.writer.submit(nonce, move |transaction| create::create(transaction, &create)))
+        let nonce = create
+            .sealed_nonce
+            .clone()
+            .map(|sealed| NewNonce::new(&create.tenant, create.account_id, sealed));
+        Box::pin(self.writer.submit(nonce, move |transaction| {
+            create::create(transaction, &create)
+        }))
     }
 
     fn open_session(&self, open: OpenSession) -> StoreFuture<'_, OpenedSession> {
-        Box::pin(self.writer.submit(None, move |transaction| login::open(transaction, &open)))
+        Box::pin(
+            self.writer
+                .submit(None, move |transaction| login::open(transaction, &open)),
+        )
     }
 
     fn commit_record(&self, commit: CommitRecord) -> StoreFuture<'_, Committed> {
-        let Caller { tenant, account_id, .. } = &commit.caller;
-        let nonce = commit.sealed_nonce.clone().map(|sealed| NewNonce::new(tenant, *account_id, sealed));
-        Box::pin(self.writer.submit(nonce, move |transaction| commit::commit(transaction, &commit)))
+        let Caller {
+            tenant, account_id, ..
+        } = &commit.caller;
+        let nonce = commit
+            .sealed_nonce
+            .clone()
+            .map(|sealed| NewNonce::new(tenant, *account_id, sealed));
+        Box::pin(self.writer.submit(nonce, move |transaction| {
+            commit::commit(transaction, &commit)
+        }))
     }
 
     fn read_record(&self, caller: Caller) -> StoreFuture<'_, ReadRecord> {
-        Box::pin(self.readers.submit(move |connection| read::record(connection, &caller)))
+        Box::pin(
+            self.readers
+                .submit(move |connection| read::record(connection, &caller)),
+        )
     }
 
     fn release_nonce(&self, caller: Caller) -> StoreFuture<'_, SealedNonce> {
-        Box::pin(self.writer.submit(None, move |transaction| nonce::release(transaction, &caller)))
+        Box::pin(self.writer.submit(None, move |transaction| {
+            nonce::release(transaction, &caller)
+        }))
     }
 
     fn export_kit(&self, caller: Caller, statement: StatementUse) -> StoreFuture<'_, Kit> {
-        Box::pin(self.writer.submit(None, move |transaction| kit::export(transaction, &caller, statement)))
+        Box::pin(self.writer.submit(None, move |transaction| {
+            kit::export(transaction, &caller, statement)
+        }))
     }
 
     fn delete_account(&self, caller: Caller, statement: StatementUse) -> StoreFuture<'_, ()> {
-        Box::pin(self.writer.submit(None, move |transaction| delete::delete(transaction, &caller, statement)))
+        Box::pin(self.writer.submit(None, move |transaction| {
+            delete::delete(transaction, &caller, statement)
+        }))
     }
 
     fn read_events(&self, caller: Caller) -> StoreFuture<'_, EventLog> {
-        Box::pin(self.readers.submit(move |connection| read::events(connection, &caller)))
+        Box::pin(
+            self.readers
+                .submit(move |connection| read::events(connection, &caller)),
+        )
     }
 
     fn check_ready(&self, now: u64) -> StoreFuture<'_, ()> {
         let read = self.readers.submit(|connection| {
-            connection.prepare_cached("SELECT checked_at FROM health WHERE id = 1")?.exists([])?;
+            connection
+                .prepare_cached("SELECT checked_at FROM health WHERE id = 1")?
+                .exists([])?;
             Ok(())
         });
         let write = self.writer.submit(None, move |transaction| {
@@ -174,7 +214,9 @@ fn private_file(path: &Path) -> Result<File, StoreError> {
 /// The names of new files are durable only once the directory is.
 fn sync_directory(directory: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(file_error)?;
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(file_error)?;
     }
     Ok(())
 }

@@ -11,12 +11,27 @@ use super::writer::Transaction;
 use crate::error::StoreError;
 use crate::model::Caller;
 
-pub(super) fn release(transaction: &mut Transaction<'_>, caller: &Caller) -> Result<SealedNonce, StoreError> {
-    let Caller { tenant, account_id, now, .. } = caller;
+pub(super) fn release(
+    transaction: &mut Transaction<'_>,
+    caller: &Caller,
+) -> Result<SealedNonce, StoreError> {
+    let Caller {
+        tenant,
+        account_id,
+        now,
+        ..
+    } = caller;
     sessions::check(transaction.records, caller)?;
-    let hash = current_nonce(transaction.records, tenant, *account_id)?.ok_or(StoreError::NoNonce)?;
+    let hash =
+        current_nonce(transaction.records, tenant, *account_id)?.ok_or(StoreError::NoNonce)?;
     let sealed = read(transaction, tenant, *account_id, hash)?.ok_or(StoreError::NoNonce)?;
-    append_event(transaction.records, tenant, *account_id, *now, EventBody::NonceReleased {})?;
+    append_event(
+        transaction.records,
+        tenant,
+        *account_id,
+        *now,
+        EventBody::NonceReleased {},
+    )?;
     Ok(sealed)
 }
 
@@ -27,9 +42,15 @@ pub(super) fn read(
     account_id: AccountId,
     hash: NonceHash,
 ) -> Result<Option<SealedNonce>, StoreError> {
-    let sealed = transaction.nonces.read(&NonceKey { tenant: tenant.clone(), account_id, hash })?;
+    let sealed = transaction.nonces.read(&NonceKey {
+        tenant: tenant.clone(),
+        account_id,
+        hash,
+    })?;
     if sealed.is_none() {
-        tracing::error!("a record names a nonce that the nonce store lacks; restore it from a backup");
+        tracing::error!(
+            "a record names a nonce that the nonce store lacks; restore it from a backup"
+        );
     }
     Ok(sealed)
 }
@@ -41,6 +62,14 @@ pub(super) fn require_held(
     account_id: AccountId,
     hash: NonceHash,
 ) -> Result<(), StoreError> {
-    let key = NonceKey { tenant: tenant.clone(), account_id, hash };
-    transaction.nonces.read(&key)?.map(drop).ok_or(StoreError::MissingNonce)
+    let key = NonceKey {
+        tenant: tenant.clone(),
+        account_id,
+        hash,
+    };
+    transaction
+        .nonces
+        .read(&key)?
+        .map(drop)
+        .ok_or(StoreError::MissingNonce)
 }

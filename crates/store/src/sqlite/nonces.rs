@@ -23,7 +23,11 @@ pub(super) struct NewNonce {
 
 impl NewNonce {
     pub(super) fn new(tenant: &Tenant, account_id: AccountId, sealed: SealedNonce) -> Self {
-        let key = NonceKey { tenant: tenant.clone(), account_id, hash: sealed.hash() };
+        let key = NonceKey {
+            tenant: tenant.clone(),
+            account_id,
+            hash: sealed.hash(),
+        };
         Self { key, sealed }
     }
 }
@@ -38,7 +42,10 @@ impl NonceDb {
     }
 
     /// Writes all of them durably, in one transaction.
-    pub(super) fn write<'a>(&self, nonces: impl Iterator<Item = &'a NewNonce>) -> Result<(), StoreError> {
+    pub(super) fn write<'a>(
+        &self,
+        nonces: impl Iterator<Item = &'a NewNonce>,
+    ) -> Result<(), StoreError> {
         let transaction = self.connection.unchecked_transaction()?;
         for NewNonce { key, sealed } in nonces {
             transaction
@@ -63,9 +70,13 @@ impl NonceDb {
             .prepare_cached("SELECT sealed FROM nonces WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3")?
             .query_row(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()], |row| row.get(0))
             .optional()?;
-        let Some(sealed) = sealed.map(SealedNonce::new) else { return Ok(None) };
+        let Some(sealed) = sealed.map(SealedNonce::new) else {
+            return Ok(None);
+        };
         if sealed.hash() != key.hash {
-            return Err(StoreError::Corrupt { what: "a sealed nonce" });
+            return Err(StoreError::Corrupt {
+                what: "a sealed nonce",
+            });
         }
         Ok(Some(sealed))
     }
@@ -79,7 +90,11 @@ impl NonceDb {
                     "UPDATE nonces SET settled = 1
                      WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3 AND settled = 0",
                 )?
-                .execute(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()])?;
+                .execute(params![
+                    key.tenant.as_str(),
+                    key.account_id.as_bytes(),
+                    key.hash.as_bytes()
+                ])?;
         }
         transaction.commit()?;
         Ok(())
@@ -90,8 +105,14 @@ impl NonceDb {
         let transaction = self.connection.unchecked_transaction()?;
         for key in keys {
             transaction
-                .prepare_cached("DELETE FROM nonces WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3")?
-                .execute(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()])?;
+                .prepare_cached(
+                    "DELETE FROM nonces WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3",
+                )?
+                .execute(params![
+                    key.tenant.as_str(),
+                    key.account_id.as_bytes(),
+                    key.hash.as_bytes()
+                ])?;
         }
         transaction.commit()?;
         truncate_log(&self.connection)
@@ -99,8 +120,9 @@ impl NonceDb {
 
     /// Nonces of transactions whose end was not seen.
     pub(super) fn unsettled(&self) -> Result<Vec<NonceKey>, StoreError> {
-        let mut statement =
-            self.connection.prepare("SELECT tenant, account_id, nonce_hash FROM nonces WHERE settled = 0")?;
+        let mut statement = self
+            .connection
+            .prepare("SELECT tenant, account_id, nonce_hash FROM nonces WHERE settled = 0")?;
         let mut rows = statement.query([])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {
@@ -112,6 +134,11 @@ impl NonceDb {
 
 /// Copies the write-ahead log into the database and cuts it to nothing, so that old pages are gone from it.
 pub(super) fn truncate_log(connection: &Connection) -> Result<(), StoreError> {
-    let blocked: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    if blocked { Err(StoreError::Busy) } else { Ok(()) }
+    let blocked: bool =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if blocked {
+        Err(StoreError::Busy)
+    } else {
+        Ok(())
+    }
 }

@@ -11,8 +11,17 @@ use crate::model::{Caller, EventLog, ReadRecord};
 pub(super) fn record(connection: &Connection, caller: &Caller) -> Result<ReadRecord, StoreError> {
     let session = sessions::check(connection, caller)?;
     let record = existing_record(connection, &caller.tenant, caller.account_id)?.record;
-    let envelopes = envelopes(connection, &caller.tenant, caller.account_id, &session.proven)?;
-    Ok(ReadRecord { session, record, envelopes })
+    let envelopes = envelopes(
+        connection,
+        &caller.tenant,
+        caller.account_id,
+        &session.proven,
+    )?;
+    Ok(ReadRecord {
+        session,
+        record,
+        envelopes,
+    })
 }
 
 pub(super) fn events(connection: &Connection, caller: &Caller) -> Result<EventLog, StoreError> {
@@ -21,10 +30,17 @@ pub(super) fn events(connection: &Connection, caller: &Caller) -> Result<EventLo
     let head: Option<[u8; 32]> = connection
         .prepare_cached("SELECT event_head FROM accounts WHERE tenant = ?1 AND account_id = ?2")?
         .query_row(account, |row| row.get(0))?;
-    let head = head.ok_or(StoreError::Corrupt { what: "an account without events" })?;
+    let head = head.ok_or(StoreError::Corrupt {
+        what: "an account without events",
+    })?;
     let events = connection
-        .prepare_cached("SELECT body FROM events WHERE tenant = ?1 AND account_id = ?2 ORDER BY seq")?
+        .prepare_cached(
+            "SELECT body FROM events WHERE tenant = ?1 AND account_id = ?2 ORDER BY seq",
+        )?
         .query_map(account, |row| row.get(0).map(Blob::new))?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(EventLog { events, head: PayloadHash::from_bytes(head) })
+    Ok(EventLog {
+        events,
+        head: PayloadHash::from_bytes(head),
+    })
 }

@@ -37,7 +37,10 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn start(path: &Path, count: usize) -> Result<Self, StoreError> {
-        let mut readers = Self { shared: Arc::default(), threads: Vec::with_capacity(count) };
+        let mut readers = Self {
+            shared: Arc::default(),
+            threads: Vec::with_capacity(count),
+        };
         for number in 0..count.max(1) {
             let connection = open_reader(path)?;
             let shared = Arc::clone(&readers.shared);
@@ -51,7 +54,10 @@ impl Readers {
     }
 
     /// Runs `operation` on one consistent snapshot.
-    pub(super) fn submit<T, F>(&self, operation: F) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
+    pub(super) fn submit<T, F>(
+        &self,
+        operation: F,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -70,7 +76,11 @@ impl Readers {
     }
 
     fn push(&self, job: Job) -> Result<(), StoreError> {
-        let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self
+            .shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if queue.closed {
             return Err(StoreError::Closed);
         }
@@ -86,7 +96,11 @@ impl Readers {
 
 impl Drop for Readers {
     fn drop(&mut self) {
-        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
         self.shared.arrived.notify_all();
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -104,7 +118,10 @@ fn serve(connection: &Connection, shared: &Shared) {
             if queue.closed {
                 return;
             }
-            queue = shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = shared
+                .arrived
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
         };
         drop(queue);
         job(connection);

@@ -42,14 +42,18 @@ pub(super) const fn level_from_sql(level: i64) -> Result<Level, StoreError> {
         0 => Ok(Level::Primary),
         1 => Ok(Level::Elevated),
         2 => Ok(Level::StepUp),
-        _ => Err(StoreError::Corrupt { what: "a session's level" }),
+        _ => Err(StoreError::Corrupt {
+            what: "a session's level",
+        }),
     }
 }
 
 pub(super) fn nonce_key(row: &Row<'_>) -> Result<NonceKey, StoreError> {
     let tenant: String = row.get(0)?;
     Ok(NonceKey {
-        tenant: Tenant::new(&tenant).map_err(|_| StoreError::Corrupt { what: "a tenant's name" })?,
+        tenant: Tenant::new(&tenant).map_err(|_| StoreError::Corrupt {
+            what: "a tenant's name",
+        })?,
         account_id: AccountId::from_bytes(row.get(1)?),
         hash: NonceHash::from_bytes(row.get(2)?),
     })
@@ -85,7 +89,8 @@ pub(super) fn current_record(
         })
         .optional()?;
     if let Some(found) = &found
-        && Sha256::digest(found.record.payload.as_bytes()).as_slice() != found.record.hash.as_bytes()
+        && Sha256::digest(found.record.payload.as_bytes()).as_slice()
+            != found.record.hash.as_bytes()
     {
         return Err(StoreError::Corrupt { what: "a payload" });
     }
@@ -98,7 +103,9 @@ pub(super) fn existing_record(
     tenant: &Tenant,
     account_id: AccountId,
 ) -> Result<CurrentRecord, StoreError> {
-    current_record(connection, tenant, account_id)?.ok_or(StoreError::Corrupt { what: "an account without a record" })
+    current_record(connection, tenant, account_id)?.ok_or(StoreError::Corrupt {
+        what: "an account without a record",
+    })
 }
 
 /// The nonce that the current record names.
@@ -109,7 +116,9 @@ pub(super) fn current_nonce(
 ) -> Result<Option<NonceHash>, StoreError> {
     let hash: Option<Option<[u8; 32]>> = connection
         .prepare_cached("SELECT nonce_hash FROM records WHERE tenant = ?1 AND account_id = ?2")?
-        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| row.get(0))
+        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
+            row.get(0)
+        })
         .optional()?;
     Ok(hash.flatten().map(NonceHash::from_bytes))
 }
@@ -119,7 +128,9 @@ pub(super) fn actions_to_text(actions: &BTreeSet<Action>) -> Result<String, Stor
 }
 
 pub(super) fn actions_from_text(text: &str) -> Result<BTreeSet<Action>, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt { what: "a commit's answer" })
+    serde_json::from_str(text).map_err(|_| StoreError::Corrupt {
+        what: "a commit's answer",
+    })
 }
 
 /// A factor's row. One that was removed has no `enrolled` part.
@@ -179,14 +190,25 @@ pub(super) fn envelopes(
     let mut found = Vec::with_capacity(locators.len());
     for locator in locators {
         let held = statement
-            .query_row(params![tenant.as_str(), locator.as_bytes(), account_id.as_bytes()], |row| {
-                let envelope = Envelope::new(row.get(1)?);
-                Ok((HeldEnvelope { index: row.get(0)?, envelope }, EnvelopeHash::from_bytes(row.get(2)?)))
-            })
+            .query_row(
+                params![tenant.as_str(), locator.as_bytes(), account_id.as_bytes()],
+                |row| {
+                    let envelope = Envelope::new(row.get(1)?);
+                    Ok((
+                        HeldEnvelope {
+                            index: row.get(0)?,
+                            envelope,
+                        },
+                        EnvelopeHash::from_bytes(row.get(2)?),
+                    ))
+                },
+            )
             .optional()?;
         let Some((held, hash)) = held else { continue };
         if held.envelope.hash() != hash {
-            return Err(StoreError::Corrupt { what: "an envelope" });
+            return Err(StoreError::Corrupt {
+                what: "an envelope",
+            });
         }
         found.push(held);
     }
@@ -203,8 +225,12 @@ pub(super) fn append_event(
     body: EventBody,
 ) -> Result<(), StoreError> {
     let (seq, head): (i64, Option<[u8; 32]>) = connection
-        .prepare_cached("SELECT event_seq, event_head FROM accounts WHERE tenant = ?1 AND account_id = ?2")?
-        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .prepare_cached(
+            "SELECT event_seq, event_head FROM accounts WHERE tenant = ?1 AND account_id = ?2",
+        )?
+        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
     let seq = from_sql(seq).saturating_add(1);
     let event = Event {
         version: event::VERSION,
@@ -216,15 +242,28 @@ pub(super) fn append_event(
     let bytes = event.to_bytes();
     let head = event::hash(&bytes);
     connection
-        .prepare_cached("INSERT INTO events (tenant, account_id, seq, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![tenant.as_str(), account_id.as_bytes(), to_sql(seq), bytes])?;
+        .prepare_cached(
+            "INSERT INTO events (tenant, account_id, seq, body) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            tenant.as_str(),
+            account_id.as_bytes(),
+            to_sql(seq),
+            bytes
+        ])?;
     connection
         .prepare_cached("UPDATE accounts SET event_seq = ?3, event_head = ?4 WHERE tenant = ?1 AND account_id = ?2")?
         .execute(params![tenant.as_str(), account_id.as_bytes(), to_sql(seq), head.as_bytes()])?;
     if seq > EVENTS_KEPT {
         connection
-            .prepare_cached("DELETE FROM events WHERE tenant = ?1 AND account_id = ?2 AND seq <= ?3")?
-            .execute(params![tenant.as_str(), account_id.as_bytes(), to_sql(seq - EVENTS_KEPT)])?;
+            .prepare_cached(
+                "DELETE FROM events WHERE tenant = ?1 AND account_id = ?2 AND seq <= ?3",
+            )?
+            .execute(params![
+                tenant.as_str(),
+                account_id.as_bytes(),
+                to_sql(seq - EVENTS_KEPT)
+            ])?;
     }
     Ok(())
 }

@@ -22,8 +22,14 @@ pub(super) struct Schema {
     steps: &'static [&'static str],
 }
 
-pub(super) const RECORDS: Schema = Schema { application_id: 0x5472_6672, steps: &[RECORDS_1] };
-pub(super) const NONCES: Schema = Schema { application_id: 0x5472_666e, steps: &[NONCES_1] };
+pub(super) const RECORDS: Schema = Schema {
+    application_id: 0x5472_6672,
+    steps: &[RECORDS_1],
+};
+pub(super) const NONCES: Schema = Schema {
+    application_id: 0x5472_666e,
+    steps: &[NONCES_1],
+};
 
 const RECORDS_1: &str = "
 -- The small, often written part of an account.
@@ -125,8 +131,14 @@ CREATE INDEX unsettled_nonces ON nonces (tenant, account_id, nonce_hash) WHERE s
 ";
 
 /// Opens the file for writing, creates or upgrades its tables.
-pub(super) fn open_writer(path: &Path, schema: &Schema, max_bytes: Option<u64>) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+pub(super) fn open_writer(
+    path: &Path,
+    schema: &Schema,
+    max_bytes: Option<u64>,
+) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection)?;
     // Overwrite what is deleted: old payloads, envelopes and nonces must not linger in free pages.
@@ -139,7 +151,9 @@ pub(super) fn open_writer(path: &Path, schema: &Schema, max_bytes: Option<u64>) 
     connection.pragma_update(None, "synchronous", "FULL")?;
     migrate(&mut connection, schema)?;
     if let Some(max_bytes) = max_bytes {
-        let page: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map(i64::cast_unsigned)?;
+        let page: u64 = connection
+            .query_row("PRAGMA page_size", [], |row| row.get(0))
+            .map(i64::cast_unsigned)?;
         let pages = (max_bytes / page.max(1)).clamp(1, u64::from(u32::MAX - 1));
         connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
     }
@@ -166,19 +180,29 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreError> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let application_id: i32 = transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let application_id: i32 =
+        transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let known = u32::try_from(schema.steps.len()).map_err(StoreError::backend)?;
-    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let is_new = application_id == 0 && version == 0 && tables == 0;
     if !is_new && application_id != schema.application_id {
         return Err(StoreError::ForeignFile);
     }
     if version > known {
-        return Err(StoreError::NewerSchema { found: version, known });
+        return Err(StoreError::NewerSchema {
+            found: version,
+            known,
+        });
     }
-    for step in schema.steps.iter().skip(usize::try_from(version).map_err(StoreError::backend)?) {
+    for step in schema
+        .steps
+        .iter()
+        .skip(usize::try_from(version).map_err(StoreError::backend)?)
+    {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", schema.application_id)?;
@@ -195,19 +219,47 @@ mod tests {
     fn a_foreign_file_and_a_newer_schema_are_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let foreign = dir.path().join("foreign.db");
-        Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
-        assert!(matches!(open_writer(&foreign, &RECORDS, None), Err(StoreError::ForeignFile)));
+        Connection::open(&foreign)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (a)")
+            .unwrap();
+        assert!(matches!(
+            open_writer(&foreign, &RECORDS, None),
+            Err(StoreError::ForeignFile)
+        ));
 
         let path = dir.path().join("records.db");
         drop(open_writer(&path, &RECORDS, None).unwrap());
-        assert!(matches!(open_writer(&path, &NONCES, None), Err(StoreError::ForeignFile)));
-        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(
+            open_writer(&path, &NONCES, None),
+            Err(StoreError::ForeignFile)
+        ));
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 99)
+            .unwrap();
         let error = open_writer(&path, &RECORDS, None).unwrap_err();
-        assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 1 }), "{error}");
+        assert!(
+            matches!(
+                error,
+                StoreError::NewerSchema {
+                    found: 99,
+                    known: 1
+                }
+            ),
+            "{error}"
+        );
 
         let text = dir.path().join("text.db");
-        std::fs::write(&text, "this is no database, only a long enough text to look at ".repeat(20)).unwrap();
-        assert!(matches!(open_writer(&text, &RECORDS, None), Err(StoreError::Corrupt { .. })));
+        std::fs::write(
+            &text,
+            "this is no database, only a long enough text to look at ".repeat(20),
+        )
+        .unwrap();
+        assert!(matches!(
+            open_writer(&text, &RECORDS, None),
+            Err(StoreError::Corrupt { .. })
+        ));
     }
 
     #[test]
@@ -215,10 +267,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("records.db");
         let first = open_writer(&path, &RECORDS, None).unwrap();
-        first.execute("INSERT INTO tombstones VALUES ('t', x'00', 1)", []).unwrap();
+        first
+            .execute("INSERT INTO tombstones VALUES ('t', x'00', 1)", [])
+            .unwrap();
         drop(first);
         let second = open_writer(&path, &RECORDS, None).unwrap();
-        let count: i64 = second.query_row("SELECT count(*) FROM tombstones", [], |row| row.get(0)).unwrap();
+        let count: i64 = second
+            .query_row("SELECT count(*) FROM tombstones", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(count, 1);
     }
 }

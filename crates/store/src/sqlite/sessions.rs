@@ -24,7 +24,9 @@ pub(super) fn check(connection: &Connection, caller: &Caller) -> Result<Session,
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()?;
-    let Some((account_id, proven, level, expires)) = found else { return Err(StoreError::UnknownSession) };
+    let Some((account_id, proven, level, expires)) = found else {
+        return Err(StoreError::UnknownSession);
+    };
     let session = Session {
         proven: decode_proven(&proven)?,
         level: level_from_sql(level)?,
@@ -78,16 +80,26 @@ pub(super) fn end_others(
 ) -> Result<(), StoreError> {
     let kept = kept.map_or(Vec::new(), |token| token.as_bytes().to_vec());
     connection
-        .prepare_cached("DELETE FROM sessions WHERE tenant = ?1 AND account_id = ?2 AND token_hash <> ?3")?
+        .prepare_cached(
+            "DELETE FROM sessions WHERE tenant = ?1 AND account_id = ?2 AND token_hash <> ?3",
+        )?
         .execute(params![tenant.as_str(), account_id.as_bytes(), kept])?;
     Ok(())
 }
 
 /// Replaces what the caller's session has proven.
-pub(super) fn set_proven(connection: &Connection, caller: &Caller, proven: &[Locator]) -> Result<(), StoreError> {
+pub(super) fn set_proven(
+    connection: &Connection,
+    caller: &Caller,
+    proven: &[Locator],
+) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE sessions SET proven = ?3 WHERE tenant = ?1 AND token_hash = ?2")?
-        .execute(params![caller.tenant.as_str(), caller.token.as_bytes(), encode_proven(proven)])?;
+        .execute(params![
+            caller.tenant.as_str(),
+            caller.token.as_bytes(),
+            encode_proven(proven)
+        ])?;
     Ok(())
 }
 
@@ -110,7 +122,11 @@ pub(super) fn use_requests(
                 "INSERT INTO request_ids (tenant, request_id, remember_until) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![tenant.as_str(), statement.request_id.as_bytes(), time(statement.remember_until)])?;
+            .execute(params![
+                tenant.as_str(),
+                statement.request_id.as_bytes(),
+                time(statement.remember_until)
+            ])?;
         if inserted == 0 {
             return Err(StoreError::ReplayedRequest);
         }
@@ -119,7 +135,10 @@ pub(super) fn use_requests(
 }
 
 fn encode_proven(proven: &[Locator]) -> Vec<u8> {
-    proven.iter().flat_map(|locator| *locator.as_bytes()).collect()
+    proven
+        .iter()
+        .flat_map(|locator| *locator.as_bytes())
+        .collect()
 }
 
 fn decode_proven(bytes: &[u8]) -> Result<Vec<Locator>, StoreError> {

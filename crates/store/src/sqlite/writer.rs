@@ -9,7 +9,9 @@
 //! After a crash between (1) and (2) a nonce is left *unsettled*, between (2) and (4) its key is in the outbox: both are
 //! looked at when the store opens.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -46,7 +48,11 @@ impl Transaction<'_> {
                 "INSERT INTO nonce_erasures (tenant, account_id, nonce_hash) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()])?;
+            .execute(params![
+                key.tenant.as_str(),
+                key.account_id.as_bytes(),
+                key.hash.as_bytes()
+            ])?;
         self.ended.push(key);
         Ok(())
     }
@@ -86,7 +92,10 @@ impl Writer {
             .name("trefoil-store-writer".to_owned())
             .spawn(move || state.serve(&receiver))
             .map_err(StoreError::backend)?;
-        Ok(Self { jobs: Some(sender), thread: Some(thread) })
+        Ok(Self {
+            jobs: Some(sender),
+            thread: Some(thread),
+        })
     }
 
     /// Runs `operation` in a transaction. `nonce` is durable before it starts.
@@ -103,7 +112,11 @@ impl Writer {
         let run: Run = Box::new(move |open| {
             let mut ended = Vec::new();
             let result = open.and_then(|(records, nonces)| {
-                let mut transaction = Transaction { records, nonces, ended: Vec::new() };
+                let mut transaction = Transaction {
+                    records,
+                    nonces,
+                    ended: Vec::new(),
+                };
                 let result = operation(&mut transaction);
                 ended = transaction.ended;
                 result
@@ -119,10 +132,12 @@ impl Writer {
         });
         let queued = match &self.jobs {
             None => Err(StoreError::Closed),
-            Some(jobs) => jobs.try_send(Job { nonce, run }).map_err(|error| match error {
-                TrySendError::Full(_) => StoreError::Busy,
-                TrySendError::Disconnected(_) => StoreError::Closed,
-            }),
+            Some(jobs) => jobs
+                .try_send(Job { nonce, run })
+                .map_err(|error| match error {
+                    TrySendError::Full(_) => StoreError::Busy,
+                    TrySendError::Disconnected(_) => StoreError::Closed,
+                }),
         };
         async move {
             queued?;
@@ -159,8 +174,15 @@ impl State {
     fn recover(records: Connection, nonces: NonceDb) -> Result<Self, StoreError> {
         let to_check = nonces.unsettled()?;
         let to_erase = outbox(&records)?;
-        let mut state =
-            Self { records, nonces, to_check, to_settle: Vec::new(), to_erase, erased: Vec::new(), log_dirty: true };
+        let mut state = Self {
+            records,
+            nonces,
+            to_check,
+            to_settle: Vec::new(),
+            to_erase,
+            erased: Vec::new(),
+            log_dirty: true,
+        };
         if let Err(error) = state.tidy() {
             tracing::warn!(%error, "leftovers of an earlier run are not erased yet; this will be tried again");
         }
@@ -203,7 +225,10 @@ impl State {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        let new_nonces: Vec<NewNonce> = group.iter_mut().filter_map(|job| job.nonce.take()).collect();
+        let new_nonces: Vec<NewNonce> = group
+            .iter_mut()
+            .filter_map(|job| job.nonce.take())
+            .collect();
         let mut ran = Vec::with_capacity(group.len());
         let durable = self.transact(group, &new_nonces, &mut ran);
         if let Err(error) = &durable {
@@ -212,8 +237,14 @@ impl State {
 
         // Answers wait for an erasure where there is one: afterwards the nonce is gone, not only unusable.
         let mut later = Vec::new();
-        let refused_with_nonce = |error: &Option<StoreError>| error.is_some() && !new_nonces.is_empty();
-        for Ran { error, ended, answer } in ran {
+        let refused_with_nonce =
+            |error: &Option<StoreError>| error.is_some() && !new_nonces.is_empty();
+        for Ran {
+            error,
+            ended,
+            answer,
+        } in ran
+        {
             let keep = durable.is_ok() && error.is_none();
             if refused_with_nonce(&error) || (keep && !ended.is_empty()) {
                 later.push(answer);
@@ -224,7 +255,8 @@ impl State {
                 self.to_erase.extend(ended);
             }
         }
-        self.to_check.extend(new_nonces.into_iter().map(|new| new.key));
+        self.to_check
+            .extend(new_nonces.into_iter().map(|new| new.key));
         if let Err(error) = self.check_nonces().and_then(|()| self.erase_nonces()) {
             tracing::warn!(%error, "nonces are not erased yet; this will be tried again");
         }
@@ -234,7 +266,12 @@ impl State {
     }
 
     /// The group's nonces, then one transaction with one savepoint per job. Every job ends up in `ran`.
-    fn transact(&mut self, group: Vec<Job>, nonces: &[NewNonce], ran: &mut Vec<Ran>) -> Result<(), StoreError> {
+    fn transact(
+        &mut self,
+        group: Vec<Job>,
+        nonces: &[NewNonce],
+        ran: &mut Vec<Ran>,
+    ) -> Result<(), StoreError> {
         let mut group = group.into_iter();
         let result = (|| {
             if !nonces.is_empty() {
@@ -311,7 +348,11 @@ impl State {
         while let Some(key) = self.to_check.last() {
             let named = self.is_named(key)?;
             if let Some(key) = self.to_check.pop() {
-                if named { self.to_settle.push(key) } else { self.to_erase.push(key) }
+                if named {
+                    self.to_settle.push(key)
+                } else {
+                    self.to_erase.push(key)
+                }
             }
         }
         Ok(())
@@ -344,7 +385,8 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 }
 
 fn outbox(records: &Connection) -> Result<Vec<NonceKey>, StoreError> {
-    let mut statement = records.prepare("SELECT tenant, account_id, nonce_hash FROM nonce_erasures")?;
+    let mut statement =
+        records.prepare("SELECT tenant, account_id, nonce_hash FROM nonce_erasures")?;
     let mut found = statement.query([])?;
     let mut keys = Vec::new();
     while let Some(row) = found.next()? {
@@ -355,7 +397,13 @@ fn outbox(records: &Connection) -> Result<Vec<NonceKey>, StoreError> {
 
 fn forget_erasure(records: &Connection, key: &NonceKey) -> Result<(), StoreError> {
     records
-        .prepare_cached("DELETE FROM nonce_erasures WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3")?
-        .execute(params![key.tenant.as_str(), key.account_id.as_bytes(), key.hash.as_bytes()])?;
+        .prepare_cached(
+            "DELETE FROM nonce_erasures WHERE tenant = ?1 AND account_id = ?2 AND nonce_hash = ?3",
+        )?
+        .execute(params![
+            key.tenant.as_str(),
+            key.account_id.as_bytes(),
+            key.hash.as_bytes()
+        ])?;
     Ok(())
 }

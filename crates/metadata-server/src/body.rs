@@ -1,0 +1,73 @@
+//! A JSON body: of bounded size, in bounded time, without unknown fields.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::header;
+use serde::de::DeserializeOwned;
+use trefoil_protocol::problem::ProblemCode as Code;
+use trefoil_protocol::wire::MAX_BODY;
+
+use crate::refusal::{Answer, Refusal};
+use crate::server::MetadataServer;
+
+/// The parsed body.
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<MetadataServer>> for Json<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, server: &Arc<MetadataServer>) -> Answer<Self> {
+        let (parts, body) = request.into_parts();
+        let is_json = parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"));
+        if !is_json {
+            return Err(Code::UnsupportedMediaType.into());
+        }
+        let stated: Option<u64> = parts
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.parse().ok());
+        if stated.is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(too_large());
+        }
+        let bytes = tokio::time::timeout(server.config.body_timeout, read(body))
+            .await
+            .map_err(|_| Refusal::from(Code::RequestTimeout))??;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            // The error's own text may quote what was sent; the place is enough to find the mistake.
+            let (line, column) = (error.line(), error.column());
+            let detail =
+                format!("the body is not of the expected form; see line {line}, column {column}");
+            Refusal::new(Code::MalformedRequest, detail)
+        })
+    }
+}
+
+async fn read(body: Body) -> Answer<Bytes> {
+    to_bytes(body, MAX_BODY).await.map_err(|error| {
+        let over_limit =
+            std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimit>());
+        if over_limit {
+            too_large()
+        } else {
+            Refusal::new(Code::MalformedRequest, "the body broke off")
+        }
+    })
+}
+
+type LengthLimit = http_body_util::LengthLimitError;
+
+fn too_large() -> Refusal {
+    Refusal::new(
+        Code::BodyTooLarge,
+        format!("the body has more than {MAX_BODY} bytes"),
+    )
+}

@@ -1,0 +1,139 @@
+//! From what went wrong to a problem document (RFC 9457).
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use trefoil_protocol::commit::CommitError;
+use trefoil_protocol::problem::{CONTENT_TYPE, Problem, ProblemCode as Code};
+use trefoil_protocol::record::RecordError;
+use trefoil_protocol::statement::StatementError;
+use trefoil_store::StoreError;
+
+/// Seconds after which a busy server is worth asking again.
+const BUSY_RETRY: u64 = 1;
+
+/// An answer that refuses. Nothing was changed.
+#[derive(Debug)]
+pub(crate) struct Refusal(Box<Problem>);
+
+pub(crate) type Answer<T> = Result<T, Refusal>;
+
+impl Refusal {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self(Box::new(Problem::new(code, detail)))
+    }
+
+    /// Of a statement; a wrong time comes with the server's, so that the client can retry with the offset.
+    pub(crate) fn statement(error: StatementError, now: u64) -> Self {
+        let code = match error {
+            StatementError::UnknownVersion(_) => Code::UnknownVersion,
+            StatementError::BadSignature => Code::BadSignature,
+            StatementError::WrongAudience => Code::WrongAudience,
+            StatementError::WrongTenant => Code::WrongTenant,
+            StatementError::Expired => Code::StatementExpired,
+            _ => Code::MalformedRequest,
+        };
+        let mut refusal = Self::new(code, error.to_string());
+        if code == Code::StatementExpired {
+            refusal.0.server_time = Some(now);
+        }
+        refusal
+    }
+
+    pub(crate) fn stale(revision: u64) -> Self {
+        let detail =
+            format!("the record is at revision {revision} now; open it again and redo the change");
+        let mut refusal = Self::new(Code::StaleRevision, detail);
+        refusal.0.revision = Some(revision);
+        refusal
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self(Box::new(Problem::from(code)))
+    }
+}
+
+impl From<RecordError> for Refusal {
+    fn from(error: RecordError) -> Self {
+        let code = match error {
+            RecordError::TooLarge => Code::RecordTooLarge,
+            RecordError::Malformed => Code::MalformedRequest,
+            RecordError::UnknownVersion(_) => Code::UnknownVersion,
+            RecordError::BadSignature => Code::BadSignature,
+            RecordError::WrongTenant => Code::WrongTenant,
+            _ => Code::BadRecord,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let code = match error {
+            StoreError::LocatorTaken => Code::LocatorTaken,
+            StoreError::AccountExists => Code::AccountExists,
+            StoreError::AccountDeleted => Code::AccountDeleted,
+            StoreError::NoAccount => Code::NoAccount,
+            StoreError::FactorRemoved => Code::FactorRemoved,
+            StoreError::SeveralAccounts => Code::SeveralAccounts,
+            StoreError::ReplayedRequest => Code::ReplayedRequest,
+            StoreError::Stale { revision } => return Self::stale(revision),
+            StoreError::MissingEnvelope { .. } => Code::BadEnvelopes,
+            StoreError::MissingNonce => Code::BadNonce,
+            StoreError::NoNonce => Code::NoNonce,
+            StoreError::UnknownSession | StoreError::ExpiredSession => Code::UnknownSession,
+            StoreError::ForeignSession => Code::WrongSession,
+            fault => return store_fault(&fault),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// What is wrong with the store is for the operator's log, not for the client.
+fn store_fault(fault: &StoreError) -> Refusal {
+    let cause = std::error::Error::source(fault).map(ToString::to_string);
+    tracing::error!(%fault, cause, "the store failed");
+    match fault {
+        StoreError::Busy | StoreError::Full | StoreError::ReadOnly | StoreError::Closed => {
+            let mut refusal = Refusal::from(Code::Unavailable);
+            if fault.is_retryable() {
+                refusal.0.retry_after = Some(BUSY_RETRY);
+            }
+            refusal
+        }
+        _ => Code::Internal.into(),
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let problem = *self.0;
+        let status =
+            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // Strings and numbers only: serialising them cannot fail.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        if let Some(seconds) = problem.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 section 15.5.2 wants a challenge with every 401.
+            let scheme = if problem.code == Code::UnknownSession {
+                "Bearer"
+            } else {
+                "Trefoil-Statement"
+            };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
+        response
+    }
+}

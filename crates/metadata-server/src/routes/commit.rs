@@ -1,0 +1,59 @@
+//! `PUT /v1/{tenant}/accounts/{id}/record`: replace the record by compare-and-set.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::HeaderMap;
+use trefoil_protocol::commit::check_commit;
+use trefoil_protocol::problem::ProblemCode as Code;
+use trefoil_protocol::wire::{CommitRequest, CommitResponse};
+use trefoil_store::CommitRecord;
+
+use crate::access::{InSession, if_match};
+use crate::body::Json;
+use crate::guard;
+use crate::parts::{check_envelopes, check_nonce, new_record, signed_payload};
+use crate::refusal::{Answer, Refusal};
+use crate::server::MetadataServer;
+
+pub(super) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InSession(caller): InSession,
+    headers: HeaderMap,
+    Json(request): Json<CommitRequest>,
+) -> Answer<axum::Json<CommitResponse>> {
+    let replaced = if_match(&headers)?;
+    let held = server.store.read_record(caller.clone()).await?.record;
+    let record = request.record.verify(&caller.tenant)?;
+    let mut commit = CommitRecord {
+        caller,
+        base: held.hash,
+        record: new_record(&record),
+        envelopes: Vec::new(),
+        sealed_nonce: None,
+        actions: BTreeSet::new(),
+        restore: record.restore,
+    };
+    // A repeated payload was checked the first time; the store knows what it answered.
+    if held.hash != record.hash() {
+        if held.revision != replaced {
+            return Err(Refusal::stale(held.revision));
+        }
+        let current = signed_payload(held).verify(&commit.caller.tenant).map_err(|error| {
+            tracing::error!(%error, "a stored record does not verify; restore it from a backup");
+            Refusal::from(Code::Internal)
+        })?;
+        let derived = check_commit(&current, &record)?;
+        guard::check_commit(&current, &record)?;
+        check_nonce(&record, Some(&current), request.sealed_nonce.as_ref())?;
+        commit.envelopes = check_envelopes(&record, Some(&current), request.envelopes)?;
+        commit.sealed_nonce = request.sealed_nonce;
+        commit.actions = derived.actions;
+    }
+    let committed = server.store.commit_record(commit).await?;
+    Ok(axum::Json(CommitResponse {
+        revision: committed.revision,
+        actions: committed.actions,
+    }))
+}

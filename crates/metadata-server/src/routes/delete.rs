@@ -1,0 +1,27 @@
+//! `DELETE /v1/{tenant}/accounts/{id}`: erase the account, asked for by its own key.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+use trefoil_protocol::statement::StatementBody;
+use trefoil_protocol::wire::DeleteRequest;
+
+use crate::access::InSession;
+use crate::body::Json;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+use crate::statements;
+
+pub(super) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InSession(caller): InSession,
+    Json(request): Json<DeleteRequest>,
+) -> Answer<StatusCode> {
+    let usage = statements::by_account(&server, &caller, &request.statement, |body| match body {
+        StatementBody::Delete { account_id } => Some(*account_id),
+        _ => None,
+    })?;
+    server.store.delete_account(caller, usage).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

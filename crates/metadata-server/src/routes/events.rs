@@ -1,0 +1,21 @@
+//! `GET /v1/{tenant}/accounts/{id}/events`: the audit log, for the owner.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use trefoil_protocol::wire::EventsResponse;
+
+use crate::access::InSession;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+
+pub(super) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InSession(caller): InSession,
+) -> Answer<axum::Json<EventsResponse>> {
+    let log = server.store.read_events(caller).await?;
+    Ok(axum::Json(EventsResponse {
+        events: log.events,
+        head: log.head,
+    }))
+}

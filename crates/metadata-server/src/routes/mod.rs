@@ -1,0 +1,44 @@
+//! One file per route.
+
+mod commit;
+mod create;
+mod delete;
+mod events;
+mod health;
+mod kit;
+mod login;
+mod nonce;
+mod record;
+
+use std::sync::Arc;
+
+use axum::routing::{delete, get, post};
+use axum::{Router, middleware};
+use trefoil_protocol::problem::ProblemCode as Code;
+
+use crate::log::log;
+use crate::refusal::Refusal;
+use crate::server::MetadataServer;
+
+pub(crate) fn router(server: Arc<MetadataServer>) -> Router {
+    Router::new()
+        .route("/v1/{tenant}/sessions", post(login::handle))
+        .route("/v1/{tenant}/accounts", post(create::handle))
+        .route("/v1/{tenant}/accounts/{account}", delete(delete::handle))
+        .route(
+            "/v1/{tenant}/accounts/{account}/record",
+            get(record::handle).put(commit::handle),
+        )
+        .route("/v1/{tenant}/accounts/{account}/nonce", post(nonce::handle))
+        .route("/v1/{tenant}/accounts/{account}/kit", post(kit::handle))
+        .route(
+            "/v1/{tenant}/accounts/{account}/events",
+            get(events::handle),
+        )
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .fallback(async || Refusal::from(Code::NotFound))
+        .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
+        .layer(middleware::from_fn(log))
+        .with_state(server)
+}
