@@ -8,7 +8,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq as _;
 use trefoil_protocol::factor::FactorSecret;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::recovery_phrase::DrillError;
 use crate::words::{self, PhraseError};
@@ -62,6 +62,15 @@ impl DappShare {
         }
     }
 }
+
+impl Zeroize for DappShare {
+    fn zeroize(&mut self) {
+        self.entropy.zeroize();
+    }
+}
+
+// The entropy wipes itself.
+impl ZeroizeOnDrop for DappShare {}
 
 impl PartialEq for DappShare {
     fn eq(&self, other: &Self) -> bool {

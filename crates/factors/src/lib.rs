@@ -4,9 +4,11 @@ pub mod device;
 
 mod dapp_share;
 mod recovery_phrase;
+mod social;
 mod words;
 
 pub use dapp_share::DappShare;
 pub use device::{DeviceStore, DeviceStoreExt};
 pub use recovery_phrase::{DrillError, RecoveryPhrase, WordCount};
+pub use social::SocialFactor;
 pub use words::{PhraseError, UnknownWord};

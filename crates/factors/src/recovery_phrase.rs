@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 use trefoil_protocol::factor::FactorSecret;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::words::{self, PhraseError};
 
@@ -84,11 +84,11 @@ impl RecoveryPhrase {
     /// ```
     /// use trefoil_factors::{PhraseError, RecoveryPhrase};
     ///
-    /// let typed = "legal winner thank year wave sausage worth useful legal winner thank yelow";
+    /// let typed = "legal winner thank year wave sausage worth useful legal winner thank yellwo";
     /// let Err(PhraseError::UnknownWord(word)) = RecoveryPhrase::parse(typed) else { panic!("accepted") };
     /// assert_eq!(word.position(), 12);
     /// assert_eq!(word.suggestions(), ["yellow"]);
-    /// assert!(RecoveryPhrase::parse(&typed.replace("yelow", "yellow")).is_ok());
+    /// assert!(RecoveryPhrase::parse(&typed.replace("yellwo", "yellow")).is_ok());
     /// ```
     pub fn parse(text: &str) -> Result<Self, PhraseError> {
         let (entropy, length) =
@@ -144,6 +144,15 @@ impl RecoveryPhrase {
         self.entropy.split_at(self.words.bytes()).0
     }
 }
+
+impl Zeroize for RecoveryPhrase {
+    fn zeroize(&mut self) {
+        self.entropy.zeroize();
+    }
+}
+
+// The entropy wipes itself.
+impl ZeroizeOnDrop for RecoveryPhrase {}
 
 impl PartialEq for RecoveryPhrase {
     fn eq(&self, other: &Self) -> bool {

@@ -57,11 +57,12 @@ impl DeviceStore for FileDeviceStore {
         change: &mut dyn FnMut(&mut DeviceState) -> Change,
     ) -> Result<(), DeviceStoreError> {
         let locked = self.file.lock()?;
-        let (mut state, bytes) = locked.load()?;
-        match change(&mut state) {
+        let mut current = locked.load()?;
+        let state = &mut current.state;
+        match change(state) {
             Change::Keep => {
                 state.erase.clear();
-                locked.replace(bytes.as_ref().map(|bytes| bytes.as_slice()), &state)
+                locked.replace(&current)
             }
             Change::Discard => Ok(()),
         }

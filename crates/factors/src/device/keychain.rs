@@ -144,7 +144,7 @@ impl DeviceStore for KeychainDeviceStore {
         }
         // Under the lock: between index and keychain another process might remove a secret, which would look lost.
         let locked = self.file.lock()?;
-        let (mut state, _) = locked.load()?;
+        let mut state = locked.load()?.state;
         self.fill(&mut state)?;
         Ok(state)
     }
@@ -154,11 +154,12 @@ impl DeviceStore for KeychainDeviceStore {
         change: &mut dyn FnMut(&mut DeviceState) -> Change,
     ) -> Result<(), DeviceStoreError> {
         let locked = self.file.lock()?;
-        let (mut state, bytes) = locked.load()?;
-        self.fill(&mut state)?;
+        let mut current = locked.load()?;
+        let state = &mut current.state;
+        self.fill(state)?;
         let stored: BTreeSet<Locator> = state.secrets.keys().copied().collect();
         let overdue = core::mem::take(&mut state.erase);
-        if change(&mut state) == Change::Discard {
+        if change(state) == Change::Discard {
             return Ok(());
         }
         for secret in state
@@ -177,7 +178,7 @@ impl DeviceStore for KeychainDeviceStore {
                 state.erase.insert((tenant, locator));
             }
         }
-        locked.replace(bytes.as_ref().map(|bytes| bytes.as_slice()), &state)?;
+        locked.replace(&current)?;
         for (tenant, locator) in &removed {
             // The change itself is durable; the list in the index sees to it that this is tried again.
             let _ = self.erase(tenant, locator);

@@ -24,6 +24,14 @@ use super::store::{DeviceStoreError, PreviousCopy};
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The steps of a change, after each of which a crash must leave a usable store.
+#[cfg_attr(
+    not(any(test, feature = "conformance")),
+    allow(
+        unreachable_pub,
+        dead_code,
+        reason = "public for the conformance suite"
+    )
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// New secrets are in the keychain (keychain store only).
@@ -38,6 +46,14 @@ pub enum Step {
     SecretsErased,
 }
 
+#[cfg_attr(
+    not(any(test, feature = "conformance")),
+    allow(
+        unreachable_pub,
+        dead_code,
+        reason = "public for the conformance suite"
+    )
+)]
 impl Step {
     /// All of them, in order.
     pub const ALL: [Self; 5] = [
@@ -55,6 +71,13 @@ pub(crate) struct StateFile {
     kind: Kind,
     /// Tests stop here, as if the process had died.
     crash_after: Option<Step>,
+}
+
+/// What the file holds now.
+pub(crate) struct Generation {
+    pub(crate) state: DeviceState,
+    /// The file as read; `None` where there is none yet.
+    bytes: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Holds the lock while it lives.
@@ -95,10 +118,10 @@ impl StateFile {
 
     /// The current generation; an empty state where there is none and never was.
     pub(crate) fn read(&self) -> Result<DeviceState, DeviceStoreError> {
-        self.load().map(|(state, _)| state)
+        self.load().map(|generation| generation.state)
     }
 
-    /// Waits for the lock, creating the directory where it is missing.
+    /// Takes the lock, waiting for it if needed, creating the directory where it is missing.
     pub(crate) fn lock(&self) -> Result<Locked<'_>, DeviceStoreError> {
         self.prepare_directory()?;
         let path = self.beside(".lock");
@@ -125,11 +148,14 @@ impl StateFile {
         }
     }
 
-    fn load(&self) -> Result<(DeviceState, Option<Zeroizing<Vec<u8>>>), DeviceStoreError> {
+    fn load(&self) -> Result<Generation, DeviceStoreError> {
         let bytes = match read_private(&self.path)? {
             Some(bytes) => bytes,
             None if self.previous_copy() == PreviousCopy::Missing => {
-                return Ok((DeviceState::default(), None));
+                return Ok(Generation {
+                    state: DeviceState::default(),
+                    bytes: None,
+                });
             }
             // A first and a second change may just have happened: only what is missing twice is missing.
             None => match read_private(&self.path)? {
@@ -138,7 +164,10 @@ impl StateFile {
             },
         };
         match codec::decode(self.kind, &bytes) {
-            Ok(state) => Ok((state, Some(bytes))),
+            Ok(state) => Ok(Generation {
+                state,
+                bytes: Some(bytes),
+            }),
             Err(reason) => Err(self.unusable(reason)),
         }
     }
@@ -261,27 +290,22 @@ impl StateFile {
 }
 
 impl Locked<'_> {
-    /// The current generation and its bytes.
-    pub(crate) fn load(
-        &self,
-    ) -> Result<(DeviceState, Option<Zeroizing<Vec<u8>>>), DeviceStoreError> {
+    /// The current generation.
+    pub(crate) fn load(&self) -> Result<Generation, DeviceStoreError> {
         self.file.load()
     }
 
-    /// Makes `state` the current generation, and `current`, which [`Self::load`] gave, the previous one. Writes nothing
-    /// where both have the same bytes.
-    pub(crate) fn replace(
-        &self,
-        current: Option<&[u8]>,
-        state: &DeviceState,
-    ) -> Result<(), DeviceStoreError> {
+    /// Makes the changed state the current generation, and what was read the previous one. Writes nothing where nothing
+    /// changed.
+    pub(crate) fn replace(&self, generation: &Generation) -> Result<(), DeviceStoreError> {
         let file = self.file;
-        let bytes = codec::encode(file.kind, state)
+        let bytes = codec::encode(file.kind, &generation.state)
             .map_err(|source| file.io("encode", &file.path)(io::Error::other(source)))?;
         if bytes.len() > MAX_FILE {
             return Err(DeviceStoreError::TooLarge { size: bytes.len() });
         }
-        if current == Some(bytes.as_slice()) {
+        let current = generation.bytes.as_ref();
+        if current == Some(&bytes) {
             return Ok(());
         }
         file.put(&file.path, &file.beside(".new"), &bytes, || {
