@@ -1,0 +1,64 @@
+//! Tables of the book that repeat what the code says.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use trefoil_protocol::problem::ProblemCode;
+
+fn page(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).unwrap()
+}
+
+/// Rows of the form `| `code` | 404 | meaning |`.
+fn problem_rows(text: &str) -> Vec<(String, String)> {
+    let code_of = |line: &str| Some(line.strip_prefix("| `")?.split_once("` | ")?.0.to_owned());
+    let is_status = |line: &str| {
+        line.split(" | ")
+            .nth(1)
+            .is_some_and(|cell| cell.parse::<u16>().is_ok())
+    };
+    text.lines()
+        .filter(|line| is_status(line))
+        .filter_map(|line| Some((code_of(line)?, line.to_owned())))
+        .collect()
+}
+
+#[test]
+fn every_problem_code_stands_in_the_book_once_and_as_in_the_code() {
+    let mut shown = BTreeMap::new();
+    for name in ["metadata-server.md", "nodes.md"] {
+        for (code, line) in problem_rows(&page(name)) {
+            assert!(
+                shown.insert(code.clone(), line).is_none(),
+                "`{code}` stands twice"
+            );
+        }
+    }
+    let expected: BTreeMap<_, _> = ProblemCode::ALL
+        .iter()
+        .map(|code| {
+            (
+                code.to_string(),
+                format!("| `{code}` | {} | {} |", code.status(), code.title()),
+            )
+        })
+        .collect();
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|(code, row)| shown.get(*code) != Some(row))
+        .map(|(_, row)| row)
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "rows that the book lacks or has otherwise:\n{missing:#?}"
+    );
+    let stale: Vec<_> = shown
+        .keys()
+        .filter(|code| !expected.contains_key(*code))
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "codes that the code does not know: {stale:?}"
+    );
+}
