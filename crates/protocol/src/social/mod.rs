@@ -32,6 +32,8 @@ pub use manifest::{
     MAX_MANIFEST, MAX_NODES, Manifest, ManifestNode, ManifestSignature, SignedManifest,
 };
 pub use node_secrets::{NodeSecrets, NodeSecretsError};
-pub use trefoil_oprf::{Committee, Evaluation, GroupKey, KeyShare, NodeIndex, Output};
+pub use trefoil_oprf::{
+    Committee, CommitteeError, Evaluation, EvaluationError, GroupKey, KeyShare, NodeIndex, Output,
+};
 pub use verified_manifest::{ManifestError, Node, VerifiedManifest};
 pub use verifier::{VerifierId, VerifierIdError};
