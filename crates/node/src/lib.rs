@@ -1,1 +1,25 @@
-//! A node of the social login network as an axum router: strict ID-token verification and the social PRF.
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod clock;
+mod config;
+mod ephemeral;
+mod evaluate;
+mod http;
+mod jwks;
+mod node;
+mod secrets;
+mod token;
+mod verifier;
+
+pub use address::AddressError;
+pub use clock::Clock;
+pub use config::{
+    CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, UserClaim, VerifierConfig, VerifierName,
+};
+pub use evaluate::EvaluateError;
+pub use jwks::KeySetError;
+pub use node::Node;
+pub use secrets::{LoadSecretsError, load_secrets};
+pub use token::{TokenError, VerifiedUser};
+pub use verifier::IdTokenVerifier;

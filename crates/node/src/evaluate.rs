@@ -1,0 +1,84 @@
+//! `POST /v1/evaluate`: an ID token in, this node's part of the user's secret out, sealed to the login.
+
+use trefoil_protocol::problem::ProblemCode;
+use trefoil_protocol::social::{EvaluateRequest, EvaluateRequestError, EvaluateResponse, UserIdentity};
+
+use crate::ephemeral;
+use crate::node::Node;
+use crate::token::{TokenError, VerifiedUser};
+
+/// Why a login is not answered. Says nothing of token or user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluateError {
+    /// The body is not a request.
+    #[error(transparent)]
+    Request(#[from] EvaluateRequestError),
+    /// The ephemeral key is of small order or not in its one encoding.
+    #[error("nothing is sealed to this ephemeral key: make a fresh X25519 key")]
+    EphemeralKey,
+    /// The ID token is refused.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl EvaluateError {
+    /// The problem that a node answers with.
+    #[must_use]
+    pub const fn code(&self) -> ProblemCode {
+        match self {
+            Self::Request(error) => error.code(),
+            Self::EphemeralKey => ProblemCode::BadEphemeralKey,
+            Self::Token(error) => error.code(),
+        }
+    }
+
+    /// Seconds after which the same request may succeed.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Token(error) => error.retry_after(),
+            Self::Request(_) | Self::EphemeralKey => None,
+        }
+    }
+}
+
+impl Node {
+    /// Answers a request body.
+    ///
+    /// # Errors
+    /// [`EvaluateError`]: form, version, tenant and verifier, ephemeral key, token and its binding to that key.
+    pub async fn evaluate(&self, body: &[u8]) -> Result<EvaluateResponse, EvaluateError> {
+        let request = Self::read(body)?;
+        let EvaluateRequest { tenant, verifier, id_token, ephemeral_key, .. } = &request;
+        self.verifier.check_name(tenant, verifier)?;
+        if !ephemeral::is_usable(ephemeral_key) {
+            return Err(EvaluateError::EphemeralKey);
+        }
+        let now = self.clock.now();
+        let user = self.verifier.verify(tenant, verifier, id_token.expose_secret(), ephemeral_key, now).await?;
+        self.answer(&request, &user)
+    }
+
+    fn read(body: &[u8]) -> Result<EvaluateRequest, EvaluateRequestError> {
+        // serde would also read a struct from an array of its fields' values.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(EvaluateRequestError::Malformed);
+        }
+        EvaluateRequest::from_json(body)
+    }
+
+    /// Everything after the token check: hash to the group, evaluation, proof, seal.
+    ///
+    /// # Errors
+    /// [`EvaluateError::EphemeralKey`], [`TokenError::BadUser`] for a user string that no identity can have.
+    pub fn answer(&self, request: &EvaluateRequest, user: &VerifiedUser) -> Result<EvaluateResponse, EvaluateError> {
+        let identity =
+            UserIdentity::new(request.tenant.clone(), request.verifier.clone(), user.as_str(), request.generation)
+                .map_err(|_| TokenError::BadUser("sub"))?;
+        let mut rng = self.rng();
+        let evaluation = self.secrets.share().evaluate(self.secrets.epoch(), &identity.input(), &mut rng);
+        EvaluateResponse::seal(&evaluation, user.as_str(), &request.ephemeral_key, &mut rng)
+            .map_err(|_| EvaluateError::EphemeralKey)
+    }
+}

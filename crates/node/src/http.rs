@@ -1,0 +1,120 @@
+//! The node on HTTP. Every refusal is a problem document (RFC 9457); nothing about a login is logged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use trefoil_protocol::problem::{CONTENT_TYPE, Problem, ProblemCode};
+use zeroize::Zeroize;
+
+use crate::evaluate::EvaluateError;
+use crate::node::Node;
+
+/// Bytes of a request body at most; above what a token needs, so that an over-long token is told so.
+const MAX_BODY: usize = 64 * 1024;
+/// Within which a body must have arrived.
+const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
+
+impl Node {
+    /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /healthz`, `GET /readyz`.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/v1/evaluate", post(evaluate))
+            .route("/v1/manifest", get(manifest))
+            .route("/healthz", get(alive))
+            // A node exists only with its share and a manifest that names it, so it is ready as soon as it answers.
+            // Providers' keys are left out: one provider's outage must not take the node from the others' users.
+            .route("/readyz", get(alive))
+            .fallback(|| async { Refusal::from(ProblemCode::NotFound) })
+            .method_not_allowed_fallback(|| async { Refusal::from(ProblemCode::MethodNotAllowed) })
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .with_state(Arc::new(self))
+    }
+}
+
+async fn evaluate(State(node): State<Arc<Node>>, request: Request) -> Result<Response, Refusal> {
+    if !is_json(request.headers()) {
+        return Err(ProblemCode::UnsupportedMediaType.into());
+    }
+    let body = tokio::time::timeout(BODY_TIME_LIMIT, Bytes::from_request(request, &()))
+        .await
+        .map_err(|_| Refusal::from(ProblemCode::RequestTimeout))?
+        .map_err(|rejection| Refusal::from(&rejection))?;
+    let answer = node.evaluate(&body).await;
+    // The body holds the ID token; where nobody else shares the buffer it is wiped.
+    if let Ok(mut buffer) = body.try_into_mut() {
+        buffer.as_mut().zeroize();
+    }
+    let answer = answer?;
+    // Strings and numbers only: serialising them cannot fail.
+    let json = serde_json::to_vec(&answer).unwrap_or_default();
+    Ok(([JSON, NO_STORE], json).into_response())
+}
+
+async fn manifest(State(node): State<Arc<Node>>) -> Response {
+    ([JSON, (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))], node.manifest.clone()).into_response()
+}
+
+async fn alive() -> StatusCode {
+    StatusCode::OK
+}
+
+const JSON: (header::HeaderName, HeaderValue) =
+    (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+const NO_STORE: (header::HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+/// `application/json`, with whatever parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| {
+        value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+    })
+}
+
+/// A problem document on its way out.
+struct Refusal(Box<Problem>);
+
+impl From<ProblemCode> for Refusal {
+    fn from(code: ProblemCode) -> Self {
+        Self(Box::new(code.into()))
+    }
+}
+
+impl From<EvaluateError> for Refusal {
+    fn from(error: EvaluateError) -> Self {
+        let mut problem = Problem::new(error.code(), error.to_string());
+        problem.retry_after = error.retry_after();
+        Self(Box::new(problem))
+    }
+}
+
+impl From<&BytesRejection> for Refusal {
+    fn from(rejection: &BytesRejection) -> Self {
+        match rejection {
+            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+                ProblemCode::BodyTooLarge.into()
+            }
+            _ => ProblemCode::MalformedRequest.into(),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Self(problem) = self;
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let json = serde_json::to_vec(&problem).unwrap_or_default();
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+        let mut response = (status, [content_type, NO_STORE], json).into_response();
+        if let Some(seconds) = problem.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

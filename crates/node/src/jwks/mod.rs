@@ -1,0 +1,11 @@
+//! The keys that login providers publish: reading them, fetching them, keeping them.
+
+mod cache;
+mod fetch;
+mod key;
+mod set;
+
+pub(crate) use cache::KeyCache;
+pub(crate) use fetch::Fetcher;
+pub(crate) use set::{KeySet, Selection};
+pub use set::KeySetError;
