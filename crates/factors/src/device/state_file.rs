@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -128,23 +128,18 @@ impl StateFile {
         let lock = private(OpenOptions::new().write(true).create(true).truncate(false))
             .open(&path)
             .map_err(self.io("open", &path))?;
-        let start = Instant::now();
-        let mut pause = Duration::from_micros(200);
-        loop {
-            match lock.try_lock() {
-                Ok(()) => {
-                    return Ok(Locked {
-                        file: self,
-                        _lock: lock,
-                    });
-                }
-                Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_PATIENCE => {
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_millis(10));
-                }
-                Err(TryLockError::WouldBlock) => return Err(DeviceStoreError::Busy { path }),
-                Err(TryLockError::Error(source)) => return Err(self.io("lock", &path)(source)),
-            }
+        let locked = match lock.try_lock() {
+            Ok(()) => Some(Ok(lock)),
+            Err(TryLockError::Error(source)) => Some(Err(source)),
+            Err(TryLockError::WouldBlock) => lock_patiently(lock),
+        };
+        match locked {
+            Some(Ok(lock)) => Ok(Locked {
+                file: self,
+                _lock: lock,
+            }),
+            Some(Err(source)) => Err(self.io("lock", &path)(source)),
+            None => Err(DeviceStoreError::Busy { path }),
         }
     }
 
@@ -372,6 +367,18 @@ impl Locked<'_> {
         }
         fs::rename(&file.path, &kept).map_err(file.io("rename", &file.path))
     }
+}
+
+/// Waits in the system's queue, so that a waiter gets its turn however often others take the lock; `None` after
+/// [`LOCK_PATIENCE`]. The thread that waits then ends, and frees the lock, as soon as it gets it.
+fn lock_patiently(lock: File) -> Option<io::Result<File>> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let locked = lock.lock().map(|()| lock);
+        // Nobody may be waiting any more; then the lock is freed here.
+        let _ = sender.send(locked);
+    });
+    receiver.recv_timeout(LOCK_PATIENCE).ok()
 }
 
 /// Reads a file that must be private; `None` where there is none. At most one byte more than is allowed is read.
