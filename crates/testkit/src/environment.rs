@@ -77,3 +77,9 @@ pub fn environment(clock: impl Clock + 'static, seed: u64) -> Environment {
 pub fn seeded_environment(seed: u64) -> Environment {
     Environment::new(trefoil_client::SystemClock, seeded_rng(seed))
 }
+
+/// The operating system's random source.
+#[must_use]
+pub fn os_rng() -> impl rand_core::CryptoRng + Send + 'static {
+    rand_core::UnwrapErr(getrandom::SysRng)
+}

@@ -159,7 +159,10 @@ impl<T> FaultyTransport<T> {
         let mut plan = self.plan();
         plan.sent += 1;
         let number = plan.sent;
-        plan.exchanges.push(Exchange { request: request.clone(), response: None });
+        plan.exchanges.push(Exchange {
+            request: request.clone(),
+            response: None,
+        });
         let mut faults = Vec::new();
         match plan.death {
             Some((at, true)) if number == at => faults.push(Fault::CutAfter),
@@ -322,6 +325,9 @@ mod tests {
         );
         transport.reset();
         assert_eq!(transport.send(request()).await.unwrap().body, "true");
-        assert_eq!(transport.exchanges()[0].response.as_ref().unwrap().body, "true");
+        assert_eq!(
+            transport.exchanges()[0].response.as_ref().unwrap().body,
+            "true"
+        );
     }
 }

@@ -10,3 +10,5 @@ pub mod faults;
 pub mod oidc;
 #[cfg(feature = "servers")]
 pub mod proxy;
+#[cfg(feature = "servers")]
+pub mod servers;

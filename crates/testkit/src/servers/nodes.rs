@@ -1,0 +1,110 @@
+//! A node as a process that can die and come back.
+
+use core::net::SocketAddr;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use trefoil_client::Clock;
+use trefoil_node::{IdTokenVerifier, Node, NodeConfig, VerifierConfig};
+use trefoil_protocol::social::{NodeSecrets, SignedManifest};
+
+use super::running::{RunningServer, bind_again};
+use super::world::names;
+use super::{TestkitError, Verifier};
+use crate::environment::os_rng;
+
+/// What all nodes of a network are configured with.
+#[derive(Clone, Debug)]
+pub(super) struct VerifierSettings(NodeConfig);
+
+impl VerifierSettings {
+    pub(super) fn of(verifiers: &[Verifier], issuer: &str) -> Result<Self, TestkitError> {
+        let mut config = NodeConfig::default();
+        for verifier in verifiers {
+            let (tenant, id) = names(verifier)?;
+            let mut settings = VerifierConfig::new(tenant, id, issuer, &verifier.audience);
+            settings.custom = verifier.custom;
+            config.verifiers.push(settings);
+        }
+        Ok(Self(config))
+    }
+}
+
+/// A node on a loopback port of its own.
+pub struct NodeProcess {
+    address: SocketAddr,
+    secrets: NodeSecrets,
+    manifest: SignedManifest,
+    settings: VerifierSettings,
+    clock: Arc<dyn Clock>,
+    running: Option<RunningServer>,
+}
+
+impl NodeProcess {
+    pub(super) fn start(
+        listener: TcpListener,
+        secrets: NodeSecrets,
+        manifest: SignedManifest,
+        settings: VerifierSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TestkitError> {
+        let address = listener.local_addr().map_err(TestkitError::Listen)?;
+        let mut node = Self {
+            address,
+            secrets,
+            manifest,
+            settings,
+            clock,
+            running: None,
+        };
+        node.run(listener)?;
+        Ok(node)
+    }
+
+    /// Its base URL, as in the manifest.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Kills it: open connections break, nothing more is answered. Harmless where it does not run.
+    pub async fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.kill().await;
+        }
+    }
+
+    /// Starts it again on the same port with the same keys. Harmless where it runs.
+    ///
+    /// # Errors
+    /// [`TestkitError::Listen`], [`TestkitError::Node`].
+    pub fn start_again(&mut self) -> Result<(), TestkitError> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        self.run(bind_again(self.address)?)
+    }
+
+    fn run(&mut self, listener: TcpListener) -> Result<(), TestkitError> {
+        let manifest = self.manifest.trust_pinned().map_err(node_error)?;
+        let verifier = IdTokenVerifier::new(self.settings.0.clone()).map_err(node_error)?;
+        let clock = Arc::clone(&self.clock);
+        let clock = trefoil_node::Clock::new(move || clock.unix_time());
+        let node = Node::new(self.secrets.clone(), &manifest, verifier, clock, os_rng())
+            .map_err(node_error)?;
+        self.running = Some(RunningServer::start(listener, move || Ok(node.router()))?);
+        Ok(())
+    }
+}
+
+impl core::fmt::Debug for NodeProcess {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("NodeProcess")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+fn node_error(error: impl core::error::Error + Send + Sync + 'static) -> TestkitError {
+    TestkitError::Node(Box::new(error))
+}
