@@ -1,1 +1,39 @@
-//! The Trefoil wallet SDK: log in, get a wallet in one click, later spread the same key over several factors.
+#![doc = include_str!("../README.md")]
+
+mod account;
+mod builder;
+mod core;
+mod draft;
+mod ethereum;
+mod factor;
+mod login;
+mod mfa;
+mod offline;
+mod open;
+
+pub use account::{Account, AccountError, WalletSignature};
+pub use builder::{BuildError, Trefoil, TrefoilBuilder};
+pub use draft::{CommitError, Draft, DraftError};
+pub use ethereum::EthereumAddress;
+pub use factor::Factor;
+pub use login::{Login, LoginError, SocialLogin};
+pub use mfa::{MfaLevel, MfaPrompt};
+pub use offline::{OfflineError, OfflineWallet, open_kit};
+pub use open::{
+    CreateError, Locked, MfaRequired, NewAccount, OpenError, Opened, Pending, ProvideError,
+    RestoreError, RolledBack,
+};
+
+pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};
+pub use trefoil_factors::device;
+pub use trefoil_factors::{DappShare, PhraseError, RecoveryPhrase, WordCount};
+pub use trefoil_protocol::event::Event;
+pub use trefoil_protocol::factor::FactorKind;
+pub use trefoil_protocol::kit::{KitError, RecoveryKit};
+pub use trefoil_protocol::record::Custody;
+pub use trefoil_protocol::rollback::RollbackError;
+pub use trefoil_protocol::social::{SignedManifest, VerifierId};
+pub use trefoil_protocol::state::FactorNote;
+pub use trefoil_protocol::tenant::Tenant;
+pub use trefoil_protocol::vault::{Vault, VaultItem, VaultKind, VaultSecret};
+pub use trefoil_shares::{KeyScalar, PublicPoint};

@@ -1,0 +1,199 @@
+//! Setting the SDK up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use trefoil_client::network::NetworkClient;
+use trefoil_client::{
+    CountingTransport, Environment, HttpTransport, MetadataClient, RoundTrips, Transport,
+};
+use trefoil_factors::device::{DeviceStore, DeviceStoreError, MemoryDeviceStore};
+use trefoil_protocol::bytes::NetworkKey;
+use trefoil_protocol::social::{ManifestError, SignedManifest, VerifiedManifest, VerifierId};
+use trefoil_protocol::tenant::{Tenant, TenantError};
+
+use crate::core::Core;
+use crate::factor::Factor;
+use crate::login::{Login, LoginError, authenticate};
+use crate::mfa::MfaLevel;
+use crate::open::Locked;
+
+/// The SDK, set up for one metadata server, one node network and one tenant. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Trefoil {
+    core: Arc<Core>,
+}
+
+/// Collects what [`Trefoil`] needs. Nothing is sent or read before [`Self::build`].
+#[must_use]
+pub struct TrefoilBuilder {
+    metadata_url: String,
+    manifest: SignedManifest,
+    network_key: Option<NetworkKey>,
+    tenant: Option<String>,
+    devices: Arc<dyn DeviceStore>,
+    level: MfaLevel,
+    custom_verifiers: BTreeSet<VerifierId>,
+    transport: Option<Arc<dyn Transport>>,
+    environment: Environment,
+}
+
+/// Why the SDK cannot be set up like this.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// No tenant was named.
+    #[error("name the tenant: .tenant(\"…\")")]
+    NoTenant,
+    /// The tenant's name is none.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    /// The metadata server's address is none, or not safe.
+    #[error("the metadata server: {0}")]
+    Metadata(#[from] trefoil_client::metadata::BadAddress),
+    /// The manifest is not one of the network that the app pins.
+    #[error("the network's manifest: {0}")]
+    Manifest(#[from] ManifestError),
+    /// A node's address is none, or not safe.
+    #[error("the node network: {0}")]
+    Network(#[from] trefoil_client::network::BadNetwork),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Transport(#[from] trefoil_client::TransportError),
+    /// The device store cannot be read.
+    #[error(transparent)]
+    Device(#[from] DeviceStoreError),
+}
+
+impl Trefoil {
+    /// Starts setting up: the metadata server's public base URL and the network's first manifest, both pinned by the app.
+    pub fn builder(metadata_url: impl Into<String>, manifest: SignedManifest) -> TrefoilBuilder {
+        TrefoilBuilder {
+            metadata_url: metadata_url.into(),
+            manifest,
+            network_key: None,
+            tenant: None,
+            devices: Arc::new(MemoryDeviceStore::new()),
+            level: MfaLevel::default(),
+            custom_verifiers: BTreeSet::new(),
+            transport: None,
+            environment: Environment::system(),
+        }
+    }
+
+    /// Begins a social login: makes the ephemeral key and opens connections ahead while the user is at the provider.
+    #[must_use]
+    pub fn begin_login(&self) -> Login {
+        Login::begin(Arc::clone(&self.core))
+    }
+
+    /// Logs in with factors that need no provider, such as a recovery phrase. The device's own factor joins by itself.
+    ///
+    /// # Errors
+    /// [`LoginError`]: offline, no account, a removed factor, or a server that shows the past.
+    pub async fn log_in_with(
+        &self,
+        factors: impl IntoIterator<Item = Factor>,
+    ) -> Result<Locked, LoginError> {
+        let keys = factors
+            .into_iter()
+            .map(|factor| factor.keys(&self.core.tenant))
+            .collect();
+        authenticate(&self.core, keys).await
+    }
+
+    /// Counts sequential round trips over the network.
+    #[must_use]
+    pub fn round_trips(&self) -> &RoundTrips {
+        &self.core.trips
+    }
+
+    /// The name space of accounts.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.core.tenant
+    }
+}
+
+impl TrefoilBuilder {
+    /// The name space of accounts. Apps that should open the same wallets share it.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Where this device keeps its factor and what it has seen. Without one, nothing outlives the process.
+    pub fn device_store(mut self, store: impl DeviceStore + 'static) -> Self {
+        self.devices = Arc::new(store);
+        self
+    }
+
+    /// How strongly users are asked to turn on MFA.
+    pub const fn mfa_level(mut self, level: MfaLevel) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Declares a verifier to be a custom one of this app: only its accounts can have a dApp share.
+    pub fn custom_verifier(mut self, verifier: VerifierId) -> Self {
+        self.custom_verifiers.insert(verifier);
+        self
+    }
+
+    /// Pins the network by its group key as well; without it the manifest given here is trusted as it is.
+    pub const fn network_key(mut self, key: NetworkKey) -> Self {
+        self.network_key = Some(key);
+        self
+    }
+
+    /// Another HTTP transport, for tests or for an app's own stack.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Another clock and random source.
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = environment;
+        self
+    }
+
+    /// Checks everything and sets up.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Trefoil, BuildError> {
+        let tenant = Tenant::new(&self.tenant.ok_or(BuildError::NoTenant)?)?;
+        let manifest: VerifiedManifest = match &self.network_key {
+            Some(key) => self.manifest.verify_first(key)?,
+            None => self.manifest.trust_pinned()?,
+        };
+        // A damaged device file must be known before anything relies on it.
+        self.devices.read()?;
+        let inner = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(HttpTransport::new()?),
+        };
+        let trips = RoundTrips::new();
+        let transport: Arc<dyn Transport> = Arc::new(CountingTransport::new(inner, trips.clone()));
+        let metadata = MetadataClient::new(
+            Arc::clone(&transport),
+            &self.metadata_url,
+            tenant.clone(),
+            self.environment.clone(),
+        )?;
+        let network = NetworkClient::new(transport, manifest, self.environment.clone())?;
+        Ok(Trefoil {
+            core: Arc::new(Core {
+                tenant,
+                metadata,
+                network,
+                devices: self.devices,
+                level: self.level,
+                custom_verifiers: self.custom_verifiers,
+                environment: self.environment,
+                trips,
+            }),
+        })
+    }
+}

@@ -1,0 +1,185 @@
+//! From factors at hand to the account's verified record.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use trefoil_client::Session;
+use trefoil_client::metadata;
+use trefoil_protocol::bytes::AccountId;
+use trefoil_protocol::factor::FactorKeys;
+use trefoil_protocol::record::VerifiedRecord;
+use trefoil_protocol::rollback::{Freshness, RollbackError, compare};
+use trefoil_protocol::wire::LoginResponse;
+
+use super::LoginError;
+use crate::core::Core;
+use crate::open::{Found, Locked, Standing};
+
+/// Logs in with these factors and, where the device knows their account, with the device's own.
+pub(crate) async fn authenticate(
+    core: &Arc<Core>,
+    brought: Vec<FactorKeys>,
+) -> Result<Locked, LoginError> {
+    let pinned = pinned_accounts(core, &brought)?;
+    let mut factors = brought;
+    add_device_factors(core, &pinned, &mut factors)?;
+    let mut answer = log_in(core, &factors).await;
+    if let Ok(response) = &answer {
+        // A factor that this device sees for the first time, of an account that it knows.
+        let before = factors.len();
+        add_device_factors(core, &BTreeSet::from([response.account_id]), &mut factors)?;
+        if factors.len() > before {
+            answer = log_in(core, &factors).await;
+        }
+    }
+    match answer {
+        Ok(response) => found(core, &pinned, factors, response)
+            .map(|found| Locked::found(Arc::clone(core), found)),
+        Err(metadata::LoginError::NoAccount) => match pinned.first() {
+            None => Ok(Locked::no_account(Arc::clone(core))),
+            Some(known) => Err(RollbackError::Gone {
+                seen: seen_revision(core, known)?,
+            }
+            .into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn pinned_accounts(core: &Core, factors: &[FactorKeys]) -> Result<BTreeSet<AccountId>, LoginError> {
+    let state = core.devices.read()?;
+    Ok(factors
+        .iter()
+        .filter_map(|keys| state.pinned(&core.tenant, &keys.locator()))
+        .collect())
+}
+
+fn add_device_factors(
+    core: &Core,
+    accounts: &BTreeSet<AccountId>,
+    factors: &mut Vec<FactorKeys>,
+) -> Result<(), LoginError> {
+    let state = core.devices.read()?;
+    for keys in accounts
+        .iter()
+        .flat_map(|account| core.device_keys(&state, account))
+    {
+        if factors
+            .iter()
+            .all(|known| known.locator() != keys.locator())
+        {
+            factors.push(keys);
+        }
+    }
+    Ok(())
+}
+
+async fn log_in(
+    core: &Core,
+    factors: &[FactorKeys],
+) -> Result<LoginResponse, metadata::LoginError> {
+    let signers: Vec<_> = factors.iter().map(FactorKeys::auth).collect();
+    core.metadata.login(&signers).await
+}
+
+fn seen_revision(core: &Core, account: &AccountId) -> Result<u64, LoginError> {
+    Ok(core
+        .devices
+        .read()?
+        .account(account)
+        .map_or(0, |known| known.revision()))
+}
+
+/// Checks what the server shows: signature, account, and that it is not the past.
+fn found(
+    core: &Arc<Core>,
+    pinned: &BTreeSet<AccountId>,
+    factors: Vec<FactorKeys>,
+    response: LoginResponse,
+) -> Result<Found, LoginError> {
+    let served = response.record.verify(&core.tenant)?;
+    if served.account_id != response.account_id {
+        return Err(LoginError::Inconsistent);
+    }
+    if let Some(other) = pinned.iter().find(|known| **known != served.account_id) {
+        return Err(LoginError::OtherAccount {
+            pinned: *other,
+            served: served.account_id,
+        });
+    }
+    // The session itself tells whether the server takes a factor for enrolled; the signed record must agree, and each
+    // factor checks its own binding, before the device relies on the account.
+    for keys in &factors {
+        if let Some(entry) = served.factor_at(&keys.locator()) {
+            entry
+                .enrolment()
+                .verify_binding(keys, &served.account_id, &served.account_auth_key)
+                .map_err(|_| LoginError::Inconsistent)?;
+        }
+    }
+    if factors
+        .iter()
+        .all(|keys| served.factor_at(&keys.locator()).is_none())
+    {
+        return Err(LoginError::Inconsistent);
+    }
+    let standing = match kept_record(core, &served.account_id)? {
+        None => Standing::Current(None),
+        Some(kept) => match compare(&kept, &served) {
+            Ok(freshness) => Standing::Current(Some(freshness)),
+            Err(error @ RollbackError::Older { .. }) => Standing::Older {
+                error,
+                newer: Box::new(kept),
+            },
+            Err(error) => return Err(error.into()),
+        },
+    };
+    if let Standing::Current(freshness) = &standing {
+        let own = device_envelope(core, &served, &response)?;
+        core.remember(&served, &factors, own)?;
+        if matches!(freshness, Some(Freshness::Restored)) {
+            tracing::warn!(
+                revision = served.revision,
+                "another device restored this account after a loss"
+            );
+        }
+    }
+    Ok(Found {
+        session: Session::of(&response),
+        served,
+        factors,
+        standing,
+        response,
+    })
+}
+
+fn kept_record(core: &Core, account: &AccountId) -> Result<Option<VerifiedRecord>, LoginError> {
+    let state = core.devices.read()?;
+    let Some(known) = state.account(account) else {
+        return Ok(None);
+    };
+    known
+        .record()
+        .verify(&core.tenant)
+        .map(Some)
+        .map_err(LoginError::KeptRecord)
+}
+
+/// The envelope of this device's own factor, if the record has one.
+fn device_envelope<'a>(
+    core: &Core,
+    served: &VerifiedRecord,
+    response: &'a LoginResponse,
+) -> Result<Option<&'a trefoil_protocol::bytes::Envelope>, LoginError> {
+    let state = core.devices.read()?;
+    let own = core.device_keys(&state, &served.account_id);
+    let index = own
+        .iter()
+        .find_map(|keys| served.factor_at(&keys.locator()))
+        .map(|entry| entry.index);
+    let found = response
+        .envelopes
+        .iter()
+        .find(|envelope| Some(envelope.index) == index);
+    Ok(found.map(|envelope| &envelope.envelope))
+}

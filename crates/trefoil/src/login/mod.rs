@@ -1,0 +1,9 @@
+//! Logging in: the social factor through the network, then the metadata server.
+
+mod authenticate;
+mod error;
+mod social;
+
+pub(crate) use authenticate::authenticate;
+pub use error::LoginError;
+pub use social::{Login, SocialLogin};
