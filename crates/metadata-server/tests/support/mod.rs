@@ -1,0 +1,127 @@
+//! A real server on a loopback socket, a plain HTTP client, wallets as their owners see them, dumps of the databases.
+
+#![allow(dead_code, reason = "every test file uses its own part")]
+
+pub mod http;
+pub mod wallet;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags};
+use trefoil_metadata_server::{Config, MetadataServer, Tenants};
+use trefoil_protocol::tenant::Tenant;
+use trefoil_store::SqliteOptions;
+
+/// What statements must name. The socket's address does not matter: a proxy may stand before it.
+pub const AUDIENCE: &str = "https://meta.example";
+/// When every test starts, unix seconds.
+pub const NOW: u64 = 1_800_000_000;
+
+pub fn tenant(name: &str) -> Tenant {
+    Tenant::new(name).unwrap()
+}
+
+/// A running server with a directory and a clock of its own.
+pub struct Server {
+    pub address: SocketAddr,
+    pub directory: tempfile::TempDir,
+    clock: Arc<AtomicU64>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves the tenants `acme` and `other`.
+    pub async fn start() -> Self {
+        Self::start_with(|options| options, |config| config).await
+    }
+
+    pub async fn start_with(
+        options: impl FnOnce(SqliteOptions) -> SqliteOptions,
+        config: impl FnOnce(Config) -> Config,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = options(SqliteOptions::new(directory.path()))
+            .open()
+            .unwrap();
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let now = Arc::clone(&clock);
+        let tenants = Tenants::Listed([tenant("acme"), tenant("other")].into());
+        let router = MetadataServer::new(
+            config(Config::new(AUDIENCE, tenants).unwrap()),
+            Arc::new(store),
+            move || now.load(Ordering::SeqCst),
+            ChaCha20Rng::seed_from_u64(1),
+        )
+        .into_router();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            address,
+            directory,
+            clock,
+            task,
+        }
+    }
+
+    pub fn now(&self) -> u64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    pub fn advance(&self, seconds: u64) {
+        self.clock.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// Every row of every table of both databases, but for what housekeeping writes.
+    pub fn dump(&self) -> Vec<String> {
+        let records = dump(&self.directory.path().join("records.db"));
+        let nonces = dump(&self.directory.path().join("nonces.db"));
+        [records, nonces].concat()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn dump(path: &Path) -> Vec<String> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    let tables: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('health', 'nonce_erasures')")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let mut rows = Vec::new();
+    for table in tables {
+        let mut statement = connection
+            .prepare(&format!("SELECT * FROM {table}"))
+            .unwrap();
+        let names: Vec<String> = statement
+            .column_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let mut found = statement.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let columns = names.iter().filter(|name| *name != "settled").map(|name| {
+                let value: Value = row.get(name.as_str()).unwrap();
+                format!("{name}={value:?}")
+            });
+            rows.push(format!("{table} {}", columns.collect::<Vec<_>>().join(" ")));
+        }
+    }
+    rows.sort();
+    rows
+}
