@@ -33,7 +33,12 @@ impl OpenAccount {
         let mut seats = self.kept_seats(change, plan.new_epoch, now);
         let mut next_index = self.state.next_index;
         for factor in &change.add {
-            seats.push(self.new_seat(factor, next_index, now)?);
+            let seat = self.new_seat(factor, next_index, now)?;
+            let locator = seat.enrolment.locator;
+            if seats.iter().any(|seat| seat.enrolment.locator == locator) {
+                return Err(ChangeError::AlreadyEnrolled);
+            }
+            seats.push(seat);
             if let Source::Present(keys) = &factor.source {
                 held.push(HeldFactor {
                     index: next_index,
@@ -231,6 +236,8 @@ impl Plan {
         };
         let threshold = change.threshold.unwrap_or(default);
         let resplit = custody != record.custody || threshold != record.threshold;
+        // What the user chooses anew must be safe; what was accepted before (section 4) does not bar guarded or self.
+        let chosen = (was_one_click && resplit) || threshold != record.threshold;
         let plan = Self {
             custody,
             threshold,
@@ -238,7 +245,7 @@ impl Plan {
         };
         plan.check_something(account, change)?;
         if custody != Custody::OneClick {
-            plan.check_factors(account, change, resplit)?;
+            plan.check_factors(account, change, chosen)?;
         }
         Ok(plan)
     }
@@ -271,7 +278,7 @@ impl Plan {
         &self,
         account: &OpenAccount,
         change: &Change,
-        resplit: bool,
+        chosen: bool,
     ) -> Result<(), ChangeError> {
         let removed: BTreeSet<u32> = change.remove.iter().copied().collect();
         let kept = account
@@ -291,12 +298,12 @@ impl Plan {
         if t < 2 || t > m {
             return Err(ChangeError::Threshold { factors: m });
         }
-        if m == t && (resplit || (!removed.is_empty() && !change.accepted.no_spare_factor)) {
+        if m == t && (chosen || (!removed.is_empty() && !change.accepted.no_spare_factor)) {
             return Err(ChangeError::NoSpareFactor);
         }
         match primary {
             0 => Err(ChangeError::NoPrimaryFactor),
-            1 if resplit || (!removed.is_empty() && !change.accepted.one_primary_factor) => {
+            1 if chosen || (!removed.is_empty() && !change.accepted.one_primary_factor) => {
                 Err(ChangeError::OnePrimaryFactor)
             }
             _ => Ok(()),
