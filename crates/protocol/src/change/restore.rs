@@ -22,7 +22,9 @@ pub fn restore(
     rng: &mut impl CryptoRng,
 ) -> Result<Prepared, ChangeError> {
     let (old, new) = (&served.record, newer.record());
-    if new.account_auth_key != old.account_auth_key || new.revision <= old.revision {
+    // At the same revision with another hash two devices restored, or the server forked: this device's record may go on.
+    let nothing = new.revision < old.revision || new.hash() == old.hash();
+    if new.account_auth_key != old.account_auth_key || nothing {
         return Err(ChangeError::NothingToRestore);
     }
     let (secret, nonce) = match (new.custody, &served.nonce, old.nonce_hash) {
@@ -41,11 +43,15 @@ pub fn restore(
             carried: None,
         })
         .collect();
-    let still_enrolled = |held: &&HeldFactor| {
-        new.factor_at(&held.keys.locator())
-            .is_some_and(|e| e.index == held.index)
-    };
-    let mut held: Vec<HeldFactor> = served.held.iter().filter(still_enrolled).cloned().collect();
+    let mut held: Vec<HeldFactor> = served
+        .held
+        .iter()
+        .filter_map(|held| {
+            let index = new.factor_at(&held.keys.locator())?.index;
+            let keys = held.keys.clone();
+            Some(HeldFactor { index, keys })
+        })
+        .collect();
     for own in newer.held() {
         if held.iter().all(|held| held.index != own.index) {
             held.push(own.clone());

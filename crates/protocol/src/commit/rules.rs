@@ -32,7 +32,9 @@ pub fn check_commit(
     let derived = Derived::between(current, new);
     check_epoch(current, new, &derived)?;
     check_entries(current, new)?;
-    if current.custody != new.custody || current.threshold != new.threshold {
+    // What a restore brings back was chosen, or accepted, before the server lost it.
+    let upgrade = current.custody == Custody::OneClick && new.custody != Custody::OneClick;
+    if !new.restore && (upgrade || current.threshold != new.threshold) {
         check_spare(new)?;
     }
     Ok(derived)
@@ -85,7 +87,7 @@ fn check_entries(current: &Payload, new: &Payload) -> Result<(), CommitError> {
             // A restore brings back factors that the server had lost, under the indices they had.
             None if new.restore || index > highest => {}
             None => return Err(CommitError::ReusedIndex { index }),
-            Some(carried) => check_carried(carried, entry, new.epoch != current.epoch)?,
+            Some(carried) => check_carried(carried, entry, current.epoch, new)?,
         }
     }
     Ok(())
@@ -94,13 +96,16 @@ fn check_entries(current: &Payload, new: &Payload) -> Result<(), CommitError> {
 fn check_carried(
     before: &FactorEntry,
     after: &FactorEntry,
-    new_epoch: bool,
+    epoch: u32,
+    new: &Payload,
 ) -> Result<(), CommitError> {
     let index = before.index;
-    if before.index != after.index || before.enrolment() != after.enrolment() {
+    // In the history that a server lost, a factor may have been removed and enrolled again under another index.
+    let moved = before.index != after.index && !new.restore;
+    if moved || before.enrolment() != after.enrolment() {
         return Err(CommitError::ChangedEntry { index });
     }
-    if (before.envelope_hash != after.envelope_hash) != new_epoch {
+    if (before.envelope_hash != after.envelope_hash) != (new.epoch != epoch) {
         return Err(CommitError::EnvelopeHash { index });
     }
     Ok(())
