@@ -62,9 +62,12 @@ mod tests {
 
     #[test]
     fn only_https_or_this_machine() {
-        for good in
-            ["https://accounts.example.com", "https://a.example/tenant/v2.0", "http://127.0.0.1:8080", "http://[::1]:1/x"]
-        {
+        for good in [
+            "https://accounts.example.com",
+            "https://a.example/tenant/v2.0",
+            "http://127.0.0.1:8080",
+            "http://[::1]:1/x",
+        ] {
             assert!(check(good).is_ok(), "{good}");
         }
         for (bad, why) in [
@@ -90,12 +93,24 @@ mod tests {
             ("https://keys.example/v1?set=2", remote, None),
             ("https://keys.example", local, None),
             ("http://127.0.0.1:1/jwks", local, None),
-            ("http://127.0.0.1:1/jwks", remote, Some(AddressError::Insecure)),
+            (
+                "http://127.0.0.1:1/jwks",
+                remote,
+                Some(AddressError::Insecure),
+            ),
             ("http://keys.example", local, Some(AddressError::Insecure)),
             ("/jwks", remote, Some(AddressError::NotUrl)),
-            ("https://u:p@keys.example", remote, Some(AddressError::Extras)),
+            (
+                "https://u:p@keys.example",
+                remote,
+                Some(AddressError::Extras),
+            ),
         ] {
-            assert_eq!(check_keys(address, issuer).err(), verdict, "{address} of {issuer}");
+            assert_eq!(
+                check_keys(address, issuer).err(),
+                verdict,
+                "{address} of {issuer}"
+            );
         }
     }
 }

@@ -18,7 +18,11 @@ impl Clock {
     /// The operating system's clock. A clock before 1970 reads 0, at which every token was issued in the future.
     #[must_use]
     pub fn system() -> Self {
-        Self::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()))
+        Self::new(|| {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |elapsed| elapsed.as_secs())
+        })
     }
 
     /// Seconds since 1970-01-01 UTC.

@@ -123,7 +123,13 @@ pub struct FetchConfig {
 
 impl Default for FetchConfig {
     fn default() -> Self {
-        Self { time_limit: 5, fresh_for: 3600, keep_for: 24 * 3600, cool_down: 30, retry_pause: 5 }
+        Self {
+            time_limit: 5,
+            fresh_for: 3600,
+            keep_for: 24 * 3600,
+            cool_down: 30,
+            retry_pause: 5,
+        }
     }
 }
 
@@ -197,7 +203,9 @@ pub enum ConfigError {
         source: KeySetError,
     },
     /// A time of [`FetchConfig`] makes no sense.
-    #[error("fetching: time_limit and fresh_for must be at least 1 second, and keep_for at least fresh_for")]
+    #[error(
+        "fetching: time_limit and fresh_for must be at least 1 second, and keep_for at least fresh_for"
+    )]
     Fetching,
     /// The HTTP client cannot be made.
     #[error("the HTTP client that fetches providers' keys cannot be set up")]
@@ -240,7 +248,10 @@ impl VerifierConfig {
 
     /// What can be said of one verifier alone; gives its keys where they are pinned.
     pub(crate) fn check(&self) -> Result<Option<KeySet>, ConfigError> {
-        address::check(&self.issuer).map_err(|source| ConfigError::Issuer { verifier: self.name(), source })?;
+        address::check(&self.issuer).map_err(|source| ConfigError::Issuer {
+            verifier: self.name(),
+            source,
+        })?;
         if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
             return Err(ConfigError::Audience(self.name()));
         }
@@ -252,9 +263,14 @@ impl VerifierConfig {
         }
         match &self.keys {
             KeySource::Discovery => Ok(None),
-            KeySource::Pinned(set) => KeySet::from_value(set)
-                .map(Some)
-                .map_err(|source| ConfigError::PinnedKeys { verifier: self.name(), source }),
+            KeySource::Pinned(set) => {
+                KeySet::from_value(set)
+                    .map(Some)
+                    .map_err(|source| ConfigError::PinnedKeys {
+                        verifier: self.name(),
+                        source,
+                    })
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `POST /v1/evaluate`: an ID token in, this node's part of the user's secret out, sealed to the login.
 
 use trefoil_protocol::problem::ProblemCode;
-use trefoil_protocol::social::{EvaluateRequest, EvaluateRequestError, EvaluateResponse, UserIdentity};
+use trefoil_protocol::social::{
+    EvaluateRequest, EvaluateRequestError, EvaluateResponse, UserIdentity,
+};
 
 use crate::ephemeral;
 use crate::node::Node;
@@ -50,13 +52,28 @@ impl Node {
     /// [`EvaluateError`]: form, version, tenant and verifier, ephemeral key, token and its binding to that key.
     pub async fn evaluate(&self, body: &[u8]) -> Result<EvaluateResponse, EvaluateError> {
         let request = Self::read(body)?;
-        let EvaluateRequest { tenant, verifier, id_token, ephemeral_key, .. } = &request;
+        let EvaluateRequest {
+            tenant,
+            verifier,
+            id_token,
+            ephemeral_key,
+            ..
+        } = &request;
         self.verifier.check_name(tenant, verifier)?;
         if !ephemeral::is_usable(ephemeral_key) {
             return Err(EvaluateError::EphemeralKey);
         }
         let now = self.clock.now();
-        let user = self.verifier.verify(tenant, verifier, id_token.expose_secret(), ephemeral_key, now).await?;
+        let user = self
+            .verifier
+            .verify(
+                tenant,
+                verifier,
+                id_token.expose_secret(),
+                ephemeral_key,
+                now,
+            )
+            .await?;
         self.answer(&request, &user)
     }
 
@@ -72,12 +89,23 @@ impl Node {
     ///
     /// # Errors
     /// [`EvaluateError::EphemeralKey`], [`TokenError::BadUser`] for a user string that no identity can have.
-    pub fn answer(&self, request: &EvaluateRequest, user: &VerifiedUser) -> Result<EvaluateResponse, EvaluateError> {
-        let identity =
-            UserIdentity::new(request.tenant.clone(), request.verifier.clone(), user.as_str(), request.generation)
-                .map_err(|_| TokenError::BadUser("sub"))?;
+    pub fn answer(
+        &self,
+        request: &EvaluateRequest,
+        user: &VerifiedUser,
+    ) -> Result<EvaluateResponse, EvaluateError> {
+        let identity = UserIdentity::new(
+            request.tenant.clone(),
+            request.verifier.clone(),
+            user.as_str(),
+            request.generation,
+        )
+        .map_err(|_| TokenError::BadUser("sub"))?;
         let mut rng = self.rng();
-        let evaluation = self.secrets.share().evaluate(self.secrets.epoch(), &identity.input(), &mut rng);
+        let evaluation =
+            self.secrets
+                .share()
+                .evaluate(self.secrets.epoch(), &identity.input(), &mut rng);
         EvaluateResponse::seal(&evaluation, user.as_str(), &request.ephemeral_key, &mut rng)
             .map_err(|_| EvaluateError::EphemeralKey)
     }

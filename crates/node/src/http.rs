@@ -58,22 +58,37 @@ async fn evaluate(State(node): State<Arc<Node>>, request: Request) -> Result<Res
 }
 
 async fn manifest(State(node): State<Arc<Node>>) -> Response {
-    ([JSON, (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))], node.manifest.clone()).into_response()
+    (
+        [
+            JSON,
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ],
+        node.manifest.clone(),
+    )
+        .into_response()
 }
 
 async fn alive() -> StatusCode {
     StatusCode::OK
 }
 
-const JSON: (header::HeaderName, HeaderValue) =
-    (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-const NO_STORE: (header::HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+const JSON: (header::HeaderName, HeaderValue) = (
+    header::CONTENT_TYPE,
+    HeaderValue::from_static("application/json"),
+);
+const NO_STORE: (header::HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// `application/json`, with whatever parameters.
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     value.is_some_and(|value| {
-        value.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+        value
+            .split(';')
+            .next()
+            .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
     })
 }
 
@@ -108,12 +123,15 @@ impl From<&BytesRejection> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self(problem) = self;
-        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let json = serde_json::to_vec(&problem).unwrap_or_default();
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         let mut response = (status, [content_type, NO_STORE], json).into_response();
         if let Some(seconds) = problem.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -48,13 +48,19 @@ impl Node {
     pub(crate) fn rng(&self) -> ChaCha20Rng {
         let mut seed = Zeroizing::new([0; 32]);
         // Poisoned only where the source panicked; then it panics here too, and nothing is answered.
-        self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(seed.as_mut());
+        self.random
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill_bytes(seed.as_mut());
         ChaCha20Rng::from_seed(*seed)
     }
 }
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("secrets", &self.secrets).field("verifier", &self.verifier).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("secrets", &self.secrets)
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
     }
 }

@@ -29,12 +29,19 @@ pub enum LoadSecretsError {
 ///
 /// # Errors
 /// [`LoadSecretsError`]; on Unix also where group or others have any right to the file.
-pub fn load_secrets(path: &Path, manifest: &VerifiedManifest) -> Result<NodeSecrets, LoadSecretsError> {
+pub fn load_secrets(
+    path: &Path,
+    manifest: &VerifiedManifest,
+) -> Result<NodeSecrets, LoadSecretsError> {
     let mut file = File::open(path).map_err(LoadSecretsError::Read)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = file.metadata().map_err(LoadSecretsError::Read)?.permissions().mode();
+        let mode = file
+            .metadata()
+            .map_err(LoadSecretsError::Read)?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
             return Err(LoadSecretsError::Exposed);
         }

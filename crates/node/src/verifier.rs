@@ -34,7 +34,10 @@ impl IdTokenVerifier {
     /// # Errors
     /// [`ConfigError`], naming the verifier, or both where two take the same (issuer, audience) pair.
     pub fn new(config: NodeConfig) -> Result<Self, ConfigError> {
-        let NodeConfig { verifiers, fetching } = config;
+        let NodeConfig {
+            verifiers,
+            fetching,
+        } = config;
         fetching.check()?;
         check_together(&verifiers)?;
         let fetcher = Arc::new(Fetcher::new(&fetching)?);
@@ -44,12 +47,15 @@ impl IdTokenVerifier {
             let keys = match config.check()? {
                 Some(pinned) => Keys::Pinned(Arc::new(pinned)),
                 None => Keys::Fetched(Arc::clone(
-                    caches
-                        .entry(config.issuer.clone())
-                        .or_insert_with(|| KeyCache::new(&config.issuer, Arc::clone(&fetcher), fetching)),
+                    caches.entry(config.issuer.clone()).or_insert_with(|| {
+                        KeyCache::new(&config.issuer, Arc::clone(&fetcher), fetching)
+                    }),
                 )),
             };
-            tenants.entry(config.tenant.clone()).or_default().insert(config.id.clone(), Verifier { config, keys });
+            tenants
+                .entry(config.tenant.clone())
+                .or_default()
+                .insert(config.id.clone(), Verifier { config, keys });
         }
         Ok(Self { tenants })
     }
@@ -57,7 +63,9 @@ impl IdTokenVerifier {
     /// A verifier's configuration, as it was given.
     #[must_use]
     pub fn config(&self, tenant: &Tenant, verifier: &VerifierId) -> Option<&VerifierConfig> {
-        self.find(tenant, verifier).ok().map(|verifier| &verifier.config)
+        self.find(tenant, verifier)
+            .ok()
+            .map(|verifier| &verifier.config)
     }
 
     /// Checks a token at unix second `now`: signature first, then every claim, then that it was made for the holder of
@@ -75,17 +83,23 @@ impl IdTokenVerifier {
     ) -> Result<VerifiedUser, TokenError> {
         let verifier = self.find(tenant, verifier)?;
         let jws = Jws::parse(token)?;
-        let keys = verifier.keys(jws.kid.as_deref(), jws.algorithm, now).await?;
+        let keys = verifier
+            .keys(jws.kid.as_deref(), jws.algorithm, now)
+            .await?;
         let candidates = match keys.select(jws.kid.as_deref(), jws.algorithm) {
             Selection::Keys(candidates) => candidates,
             Selection::Unknown => return Err(TokenError::UnknownKey),
             Selection::OtherAlgorithm => return Err(TokenError::WrongKeyType),
         };
-        if !candidates.iter().any(|key| key.verify(jws.signed, &jws.signature)) {
+        if !candidates
+            .iter()
+            .any(|key| key.verify(jws.signed, &jws.signature))
+        {
             return Err(TokenError::BadSignature);
         }
         let nonce = verifier.config.nonce.claim(&oidc_nonce(ephemeral_key));
-        jws.payload::<Claims>()?.check(&verifier.config, &nonce, now)
+        jws.payload::<Claims>()?
+            .check(&verifier.config, &nonce, now)
     }
 
     fn find(&self, tenant: &Tenant, verifier: &VerifierId) -> Result<&Verifier, TokenError> {
@@ -94,27 +108,46 @@ impl IdTokenVerifier {
     }
 
     /// Whether the verifier exists: asked before anything is read from the token.
-    pub(crate) fn check_name(&self, tenant: &Tenant, verifier: &VerifierId) -> Result<(), TokenError> {
+    pub(crate) fn check_name(
+        &self,
+        tenant: &Tenant,
+        verifier: &VerifierId,
+    ) -> Result<(), TokenError> {
         self.find(tenant, verifier).map(|_| ())
     }
 }
 
 impl Verifier {
-    async fn keys(&self, kid: Option<&str>, algorithm: Algorithm, now: u64) -> Result<Arc<KeySet>, TokenError> {
+    async fn keys(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now: u64,
+    ) -> Result<Arc<KeySet>, TokenError> {
         match &self.keys {
             Keys::Pinned(keys) => Ok(Arc::clone(keys)),
             Keys::Fetched(cache) => cache
                 .keys(kid, algorithm, now)
                 .await
-                .map_err(|unreachable| TokenError::ProviderUnreachable { retry_after: unreachable.retry_after }),
+                .map_err(|unreachable| TokenError::ProviderUnreachable {
+                    retry_after: unreachable.retry_after,
+                }),
         }
     }
 }
 
 impl fmt::Debug for IdTokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.tenants.iter().map(|(tenant, verifiers)| (tenant.as_str(), verifiers.keys()));
+        let names = self
+            .tenants
+            .iter()
+            .map(|(tenant, verifiers)| (tenant.as_str(), verifiers.keys()));
         f.write_str("IdTokenVerifier ")?;
-        f.debug_map().entries(names.map(|(tenant, ids)| (tenant, ids.map(VerifierId::as_str).collect::<Vec<_>>()))).finish()
+        f.debug_map()
+            .entries(
+                names
+                    .map(|(tenant, ids)| (tenant, ids.map(VerifierId::as_str).collect::<Vec<_>>())),
+            )
+            .finish()
     }
 }

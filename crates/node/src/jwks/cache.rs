@@ -62,7 +62,10 @@ impl KeyCache {
             let keys = state.copy.as_ref().map(|(keys, _)| keys);
             keys.is_some_and(|keys| !matches!(keys.select(kid, algorithm), Selection::Unknown))
         };
-        let fresh = before.copy.as_ref().is_some_and(|(_, time)| now.saturating_sub(*time) < self.config.fresh_for);
+        let fresh = before
+            .copy
+            .as_ref()
+            .is_some_and(|(_, time)| now.saturating_sub(*time) < self.config.fresh_for);
         if !(fresh && known(&before)) && before.cooled_down(&self.config, now) {
             // Where the copy would do, it is enough that somebody looks for a newer one.
             if !known(&before) || self.flight.try_lock().is_ok() {
@@ -70,12 +73,16 @@ impl KeyCache {
             }
         }
         let state = self.state();
-        let unreachable = Unreachable { retry_after: self.config.retry_pause.max(1) };
+        let unreachable = Unreachable {
+            retry_after: self.config.retry_pause.max(1),
+        };
         match &state.copy {
             None => Err(unreachable),
             Some((_, time)) if now.saturating_sub(*time) > self.config.keep_for => Err(unreachable),
             // The key may be one that was published since the provider went down.
-            Some(_) if !known(&state) && state.last.is_some_and(|last| last.failed) => Err(unreachable),
+            Some(_) if !known(&state) && state.last.is_some_and(|last| last.failed) => {
+                Err(unreachable)
+            }
             Some((keys, _)) => Ok(Arc::clone(keys)),
         }
     }
@@ -92,7 +99,10 @@ impl KeyCache {
             let result = cache.fetcher.fetch(&cache.issuer).await;
             let mut state = cache.state.write().unwrap_or_else(PoisonError::into_inner);
             state.count = state.count.wrapping_add(1);
-            state.last = Some(Attempt { time: now, failed: result.is_err() });
+            state.last = Some(Attempt {
+                time: now,
+                failed: result.is_err(),
+            });
             match result {
                 Ok(keys) => state.copy = Some((Arc::new(keys), now)),
                 Err(error) => {
@@ -106,7 +116,10 @@ impl KeyCache {
     }
 
     fn state(&self) -> State {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -114,7 +127,11 @@ impl State {
     /// Whether a fetch may be made; the clock may have been set back.
     fn cooled_down(&self, config: &FetchConfig, now: u64) -> bool {
         self.last.is_none_or(|last| {
-            let pause = if last.failed { config.retry_pause } else { config.cool_down };
+            let pause = if last.failed {
+                config.retry_pause
+            } else {
+                config.cool_down
+            };
             now.abs_diff(last.time) >= pause
         })
     }

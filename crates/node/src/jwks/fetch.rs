@@ -65,28 +65,46 @@ impl Fetcher {
             .no_proxy()
             .build()
             .map_err(|error| ConfigError::Client(error.into()))?;
-        Ok(Self { client, time_limit: Duration::from_secs(config.time_limit) })
+        Ok(Self {
+            client,
+            time_limit: Duration::from_secs(config.time_limit),
+        })
     }
 
     /// The keys that `issuer` publishes now.
     pub(crate) async fn fetch(&self, issuer: &str) -> Result<KeySet, FetchError> {
-        tokio::time::timeout(self.time_limit, self.discover(issuer)).await.map_err(|_| FetchError::TimeLimit)?
+        tokio::time::timeout(self.time_limit, self.discover(issuer))
+            .await
+            .map_err(|_| FetchError::TimeLimit)?
     }
 
     async fn discover(&self, issuer: &str) -> Result<KeySet, FetchError> {
         // A slash at the end of the issuer is not doubled (section 4 of the specification).
         let base = issuer.strip_suffix('/').unwrap_or(issuer);
-        let document = self.json(&format!("{base}/.well-known/openid-configuration"), MAX_DISCOVERY).await?;
+        let document = self
+            .json(
+                &format!("{base}/.well-known/openid-configuration"),
+                MAX_DISCOVERY,
+            )
+            .await?;
         let discovery = Discovery::deserialize(&document).map_err(|_| FetchError::Malformed)?;
         if discovery.issuer != issuer {
             return Err(FetchError::OtherIssuer);
         }
-        let keys = address::check_keys(&discovery.jwks_uri, issuer).map_err(FetchError::KeysAddress)?;
-        Ok(KeySet::from_value(&self.json(keys.as_str(), MAX_KEYS).await?)?)
+        let keys =
+            address::check_keys(&discovery.jwks_uri, issuer).map_err(FetchError::KeysAddress)?;
+        Ok(KeySet::from_value(
+            &self.json(keys.as_str(), MAX_KEYS).await?,
+        )?)
     }
 
     async fn json(&self, url: &str, limit: usize) -> Result<Value, FetchError> {
-        let mut response = self.client.get(url).send().await.map_err(FetchError::NoAnswer)?;
+        let mut response = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .map_err(FetchError::NoAnswer)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
         }

@@ -13,7 +13,10 @@ pub(crate) struct PublicKey {
 }
 
 enum Material {
-    Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    Rsa {
+        modulus: Vec<u8>,
+        exponent: Vec<u8>,
+    },
     /// SEC1, uncompressed.
     P256([u8; 65]),
     Ed25519([u8; 32]),
@@ -46,8 +49,14 @@ impl PublicKey {
             return None;
         }
         let jwk = Jwk::deserialize(value).ok()?;
-        let for_signing = jwk.purpose.as_deref().is_none_or(|purpose| purpose == "sig");
-        let for_verifying = jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
+        let for_signing = jwk
+            .purpose
+            .as_deref()
+            .is_none_or(|purpose| purpose == "sig");
+        let for_verifying = jwk
+            .key_ops
+            .as_ref()
+            .is_none_or(|ops| ops.iter().any(|op| op == "verify"));
         if !for_signing || !for_verifying || jwk.d.is_some() {
             return None;
         }
@@ -62,7 +71,10 @@ impl PublicKey {
             }
             ("EC", Some("P-256")) => {
                 let mut point = [4; 65];
-                let (x, y) = point.split_first_chunk_mut::<1>()?.1.split_at_mut_checked(32)?;
+                let (x, y) = point
+                    .split_first_chunk_mut::<1>()?
+                    .1
+                    .split_at_mut_checked(32)?;
                 x.copy_from_slice(&array(&jwk.x?)?);
                 y.copy_from_slice(&array(&jwk.y?)?);
                 Material::P256(point)
@@ -70,7 +82,10 @@ impl PublicKey {
             ("OKP", Some("Ed25519")) => Material::Ed25519(array(&jwk.x?)?),
             _ => return None,
         };
-        let key = Self { kid: jwk.kid, material };
+        let key = Self {
+            kid: jwk.kid,
+            material,
+        };
         let said = jwk.alg.as_deref().map(Algorithm::from_name);
         (said.is_none() || said == Some(Some(key.algorithm()))).then_some(key)
     }
@@ -87,13 +102,14 @@ impl PublicKey {
     /// Whether the signature over `message` holds.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         let verdict = match &self.material {
-            Material::Rsa { modulus, exponent } => RsaPublicKeyComponents { n: modulus, e: exponent }.verify(
-                &signature::RSA_PKCS1_2048_8192_SHA256,
-                message,
-                signature,
-            ),
+            Material::Rsa { modulus, exponent } => RsaPublicKeyComponents {
+                n: modulus,
+                e: exponent,
+            }
+            .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature),
             Material::P256(point) => {
-                UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
+                UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+                    .verify(message, signature)
             }
             Material::Ed25519(point) => {
                 UnparsedPublicKey::new(&signature::ED25519, point).verify(message, signature)

@@ -7,5 +7,5 @@ mod set;
 
 pub(crate) use cache::KeyCache;
 pub(crate) use fetch::Fetcher;
-pub(crate) use set::{KeySet, Selection};
 pub use set::KeySetError;
+pub(crate) use set::{KeySet, Selection};

@@ -36,9 +36,16 @@ pub(crate) enum Selection<'a> {
 impl KeySet {
     /// Reads a set. Keys of other kinds are passed over, as RFC 7517 section 5 asks.
     pub(crate) fn from_value(set: &Value) -> Result<Self, KeySetError> {
-        let entries = set.as_object().and_then(|set| set.get("keys")).and_then(Value::as_array);
-        let keys: Vec<PublicKey> =
-            entries.ok_or(KeySetError::NotASet)?.iter().filter_map(PublicKey::from_jwk).take(MAX_KEYS).collect();
+        let entries = set
+            .as_object()
+            .and_then(|set| set.get("keys"))
+            .and_then(Value::as_array);
+        let keys: Vec<PublicKey> = entries
+            .ok_or(KeySetError::NotASet)?
+            .iter()
+            .filter_map(PublicKey::from_jwk)
+            .take(MAX_KEYS)
+            .collect();
         if keys.is_empty() {
             return Err(KeySetError::NoKeys);
         }
@@ -49,13 +56,115 @@ impl KeySet {
         let of_algorithm = |key: &&PublicKey| key.algorithm() == algorithm;
         let Some(kid) = kid else {
             let keys: Vec<_> = self.0.iter().filter(of_algorithm).collect();
-            return if keys.len() == 1 { Selection::Keys(keys) } else { Selection::Unknown };
+            return if keys.len() == 1 {
+                Selection::Keys(keys)
+            } else {
+                Selection::Unknown
+            };
         };
-        let named: Vec<_> = self.0.iter().filter(|key| key.kid.as_deref() == Some(kid)).collect();
+        let named: Vec<_> = self
+            .0
+            .iter()
+            .filter(|key| key.kid.as_deref() == Some(kid))
+            .collect();
         if named.is_empty() {
             return Selection::Unknown;
         }
         let keys: Vec<_> = named.into_iter().filter(of_algorithm).collect();
-        if keys.is_empty() { Selection::OtherAlgorithm } else { Selection::Keys(keys) }
+        if keys.is_empty() {
+            Selection::OtherAlgorithm
+        } else {
+            Selection::Keys(keys)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn key(kid: Option<&str>) -> Value {
+        let mut jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+        jwk["kid"] = json!(kid);
+        jwk
+    }
+
+    fn selected(
+        keys: &[Value],
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<usize, &'static str> {
+        match KeySet::from_value(&json!({ "keys": keys }))
+            .unwrap()
+            .select(kid, algorithm)
+        {
+            Selection::Keys(keys) => Ok(keys.len()),
+            Selection::Unknown => Err("unknown"),
+            Selection::OtherAlgorithm => Err("other algorithm"),
+        }
+    }
+
+    #[test]
+    fn by_key_id() {
+        let keys = [
+            key(Some("a")),
+            key(Some("b")),
+            key(Some("b")),
+            json!({ "kty": "oct", "kid": "c", "k": "AA" }),
+        ];
+        assert_eq!(selected(&keys, Some("a"), Algorithm::EdDsa), Ok(1));
+        assert_eq!(selected(&keys, Some("b"), Algorithm::EdDsa), Ok(2));
+        assert_eq!(selected(&keys, Some("c"), Algorithm::EdDsa), Err("unknown"));
+        assert_eq!(selected(&keys, Some(""), Algorithm::EdDsa), Err("unknown"));
+        assert_eq!(
+            selected(&keys, Some("a"), Algorithm::Es256),
+            Err("other algorithm")
+        );
+    }
+
+    #[test]
+    fn without_a_key_id_only_where_one_key_can_be_meant() {
+        assert_eq!(selected(&[key(None)], None, Algorithm::EdDsa), Ok(1));
+        assert_eq!(selected(&[key(Some("a"))], None, Algorithm::EdDsa), Ok(1));
+        assert_eq!(
+            selected(&[key(Some("a")), key(Some("b"))], None, Algorithm::EdDsa),
+            Err("unknown")
+        );
+        assert_eq!(
+            selected(&[key(None)], None, Algorithm::Es256),
+            Err("unknown")
+        );
+    }
+
+    #[test]
+    fn sets_without_a_use() {
+        for bad in [
+            json!([]),
+            json!({}),
+            json!({ "keys": {} }),
+            json!("keys"),
+            json!(null),
+        ] {
+            assert_eq!(
+                KeySet::from_value(&bad).err(),
+                Some(KeySetError::NotASet),
+                "{bad}"
+            );
+        }
+        for bad in [
+            json!({ "keys": [] }),
+            json!({ "keys": [5, null, {}, { "kty": "oct", "k": "AA" }] }),
+        ] {
+            assert_eq!(
+                KeySet::from_value(&bad).err(),
+                Some(KeySetError::NoKeys),
+                "{bad}"
+            );
+        }
+        // A provider's strange keys do not hide its good ones.
+        let mixed = json!({ "keys": [5, { "kty": "EC" }, key(Some("a"))], "extra": true });
+        assert!(KeySet::from_value(&mixed).is_ok());
     }
 }

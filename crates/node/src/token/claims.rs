@@ -49,8 +49,14 @@ impl<'de> Deserialize<'de> for NumericDate {
         }
         // Up to 2^53 every whole number is exact.
         match number.as_f64() {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-            Some(seconds) if (0.0..9_007_199_254_740_992.0).contains(&seconds) => Ok(Self(seconds as u64)),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the range is checked"
+            )]
+            Some(seconds) if (0.0..9_007_199_254_740_992.0).contains(&seconds) => {
+                Ok(Self(seconds as u64))
+            }
             _ => Err(serde::de::Error::custom("not a date")),
         }
     }
@@ -67,7 +73,12 @@ impl Audiences {
 
 impl Claims {
     /// Checks all claims at unix second `now`; `nonce` is the claim that the login's ephemeral key asks for.
-    pub(crate) fn check(&self, verifier: &VerifierConfig, nonce: &str, now: u64) -> Result<VerifiedUser, TokenError> {
+    pub(crate) fn check(
+        &self,
+        verifier: &VerifierConfig,
+        nonce: &str,
+        now: u64,
+    ) -> Result<VerifiedUser, TokenError> {
         if required(self.iss.as_ref(), "iss")? != &verifier.issuer {
             return Err(TokenError::WrongIssuer);
         }

@@ -16,7 +16,9 @@ pub enum TokenError {
     #[error("the ID token is larger than 16 KiB")]
     TooLarge,
     /// Not three base64url parts, header or claims not JSON objects, or a claim of another type than it must have.
-    #[error("the ID token is not a signed token: three base64url parts, of which the first two are JSON objects")]
+    #[error(
+        "the ID token is not a signed token: three base64url parts, of which the first two are JSON objects"
+    )]
     Malformed,
     /// `none`, HMAC, or any other than RS256, ES256 and EdDSA.
     #[error("the ID token must be signed with RS256, ES256 or EdDSA")]
@@ -25,7 +27,9 @@ pub enum TokenError {
     #[error("the ID token's header demands extensions that this node does not know")]
     CriticalHeader,
     /// `typ` says that it is something else, such as an access token (RFC 8725 section 3.11).
-    #[error("the token's header says that it is not an ID token: send the ID token, not an access token")]
+    #[error(
+        "the token's header says that it is not an ID token: send the ID token, not an access token"
+    )]
     WrongType,
     /// The provider's keys are not at hand.
     #[error("the login provider's keys cannot be fetched now: try again in a moment")]
@@ -65,7 +69,9 @@ pub enum TokenError {
     #[error("the ID token was issued too long ago: log in again")]
     TooOld,
     /// `nonce` was not made from the ephemeral key.
-    #[error("the ID token was not made for this login: its nonce does not belong to the ephemeral key")]
+    #[error(
+        "the ID token was not made for this login: its nonce does not belong to the ephemeral key"
+    )]
     WrongNonce,
     /// A claim is not there.
     #[error("the ID token lacks the claim `{0}`")]

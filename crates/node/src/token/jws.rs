@@ -58,18 +58,30 @@ impl<'a> Jws<'a> {
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        if payload.contains('.') {
+            return Err(TokenError::Malformed);
+        }
         let header: Header = object(header)?;
         let algorithm = Algorithm::from_name(&header.alg).ok_or(TokenError::AlgorithmRefused)?;
         if header.crit.is_some() {
             return Err(TokenError::CriticalHeader);
         }
         // A short form of the media type application/jwt (RFC 7515 section 4.1.9).
-        let is_jwt = |typ: &String| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt");
+        let is_jwt = |typ: &String| {
+            typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt")
+        };
         if !header.typ.as_ref().is_none_or(is_jwt) {
             return Err(TokenError::WrongType);
         }
-        let signature = Base64UrlUnpadded::decode_vec(signature).map_err(|_| TokenError::Malformed)?;
-        Ok(Self { algorithm, kid: header.kid, signed: signed.as_bytes(), signature, payload })
+        let signature =
+            Base64UrlUnpadded::decode_vec(signature).map_err(|_| TokenError::Malformed)?;
+        Ok(Self {
+            algorithm,
+            kid: header.kid,
+            signed: signed.as_bytes(),
+            signature,
+            payload,
+        })
     }
 
     /// The claims; to be called once the signature holds.
@@ -80,7 +92,8 @@ impl<'a> Jws<'a> {
 
 /// A JSON object in base64url. A member that is read must not stand there twice.
 fn object<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenError> {
-    let bytes = Zeroizing::new(Base64UrlUnpadded::decode_vec(part).map_err(|_| TokenError::Malformed)?);
+    let bytes =
+        Zeroizing::new(Base64UrlUnpadded::decode_vec(part).map_err(|_| TokenError::Malformed)?);
     // serde would also read a struct from an array of its fields' values.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(TokenError::Malformed);
@@ -125,9 +138,15 @@ mod tests {
 
     #[test]
     fn every_algorithm_but_three_is_refused() {
-        for alg in ["none", "None", "NONE", "HS256", "HS512", "RS512", "PS256", "ES384", "es256", "ES256 ", "ES256K", ""]
-        {
-            assert_eq!(refusal(&token(&format!(r#"{{"alg":"{alg}"}}"#))), TokenError::AlgorithmRefused, "{alg}");
+        for alg in [
+            "none", "None", "NONE", "HS256", "HS512", "RS512", "PS256", "ES384", "es256", "ES256 ",
+            "ES256K", "",
+        ] {
+            assert_eq!(
+                refusal(&token(&format!(r#"{{"alg":"{alg}"}}"#))),
+                TokenError::AlgorithmRefused,
+                "{alg}"
+            );
         }
     }
 
@@ -137,17 +156,29 @@ mod tests {
             (r#"{"kid":"a"}"#, TokenError::Malformed),
             (r#"{"alg":5}"#, TokenError::Malformed),
             (r#"{"alg":"ES256","alg":"ES256"}"#, TokenError::Malformed),
-            (r#"{"alg":"ES256","kid":"a","kid":"b"}"#, TokenError::Malformed),
+            (
+                r#"{"alg":"ES256","kid":"a","kid":"b"}"#,
+                TokenError::Malformed,
+            ),
             (r#"["ES256","a","JWT",null]"#, TokenError::Malformed),
             (r#"{"alg":"ES256"} {}"#, TokenError::Malformed),
-            (r#"{"alg":"ES256","crit":["b64"],"b64":false}"#, TokenError::CriticalHeader),
+            (
+                r#"{"alg":"ES256","crit":["b64"],"b64":false}"#,
+                TokenError::CriticalHeader,
+            ),
             (r#"{"alg":"ES256","crit":[]}"#, TokenError::CriticalHeader),
             (r#"{"alg":"ES256","typ":"at+jwt"}"#, TokenError::WrongType),
-            (r#"{"alg":"ES256","typ":"logout+jwt"}"#, TokenError::WrongType),
+            (
+                r#"{"alg":"ES256","typ":"logout+jwt"}"#,
+                TokenError::WrongType,
+            ),
         ] {
             assert_eq!(refusal(&token(header)), why, "{header}");
         }
-        for header in [r#"{"alg":"ES256","typ":"jwt"}"#, r#" {"alg":"ES256","jwk":{"kty":"oct","k":""},"jku":"x"}"#] {
+        for header in [
+            r#"{"alg":"ES256","typ":"jwt"}"#,
+            r#" {"alg":"ES256","jwk":{"kty":"oct","k":""},"jku":"x"}"#,
+        ] {
             assert!(Jws::parse(&token(header)).is_ok(), "{header}");
         }
     }

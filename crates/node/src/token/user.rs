@@ -14,7 +14,11 @@ pub struct VerifiedUser(Zeroizing<String>);
 
 impl VerifiedUser {
     /// Picks the claim and applies the case rule.
-    pub(super) fn from_claims(claims: &Claims, claim: UserClaim, case: CaseRule) -> Result<Self, TokenError> {
+    pub(super) fn from_claims(
+        claims: &Claims,
+        claim: UserClaim,
+        case: CaseRule,
+    ) -> Result<Self, TokenError> {
         let user = match claim {
             UserClaim::Subject => part(claims.sub.as_deref(), "sub")?.to_owned(),
             UserClaim::Email => {
@@ -23,7 +27,10 @@ impl VerifiedUser {
                     return Err(TokenError::UnverifiedEmail);
                 }
                 // One `@` with something on both sides: what the provider verified is its business.
-                if !address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty()) {
+                if !address
+                    .split_once('@')
+                    .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+                {
                     return Err(TokenError::BadUser("email"));
                 }
                 address.to_owned()

@@ -18,12 +18,28 @@ impl Forger {
         Self { keys, foreign }
     }
 
+    /// A token as the provider itself would have signed it when this forger was made: after a rotation, one by a retired
+    /// or stolen key.
+    ///
+    /// # Errors
+    /// As [`ProviderKey::sign`].
+    pub fn signed(&self, claims: &Claims, algorithm: Algorithm) -> Result<String, OidcError> {
+        sign(self.keys.key(algorithm), claims)
+    }
+
     /// An honest token under a header of the caller's choice (RFC 7515 section 4).
     ///
     /// # Errors
     /// As [`ProviderKey::sign`].
-    pub fn with_header(&self, header: &Value, claims: &Claims, algorithm: Algorithm) -> Result<String, OidcError> {
-        compact(header, &claims.to_json(), |message| self.keys.key(algorithm).sign(message))
+    pub fn with_header(
+        &self,
+        header: &Value,
+        claims: &Claims,
+        algorithm: Algorithm,
+    ) -> Result<String, OidcError> {
+        compact(header, &claims.to_json(), |message| {
+            self.keys.key(algorithm).sign(message)
+        })
     }
 
     /// Any payload, honestly signed: not even an object, if need be.
@@ -39,7 +55,11 @@ impl Forger {
     ///
     /// # Errors
     /// As [`ProviderKey::sign`].
-    pub fn with_payload_bytes(&self, payload: &[u8], algorithm: Algorithm) -> Result<String, OidcError> {
+    pub fn with_payload_bytes(
+        &self,
+        payload: &[u8],
+        algorithm: Algorithm,
+    ) -> Result<String, OidcError> {
         let key = self.keys.key(algorithm);
         join(&header_of(key), payload, |message| key.sign(message))
     }
@@ -57,11 +77,17 @@ impl Forger {
     ///
     /// # Errors
     /// As [`ProviderKey::sign`].
-    pub fn hs256_with_public_key(&self, claims: &Claims, algorithm: Algorithm) -> Result<String, OidcError> {
+    pub fn hs256_with_public_key(
+        &self,
+        claims: &Claims,
+        algorithm: Algorithm,
+    ) -> Result<String, OidcError> {
         let key = self.keys.key(algorithm);
         let header = json!({ "alg": "HS256", "typ": "JWT", "kid": key.kid() });
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &key.public_bytes());
-        compact(&header, &claims.to_json(), |message| Ok(hmac::sign(&secret, message).as_ref().to_vec()))
+        compact(&header, &claims.to_json(), |message| {
+            Ok(hmac::sign(&secret, message).as_ref().to_vec())
+        })
     }
 
     /// Signed with an honest key, but the header claims another algorithm.
@@ -102,7 +128,9 @@ impl Forger {
     /// As [`ProviderKey::sign`].
     pub fn foreign_key(&self, claims: &Claims, algorithm: Algorithm) -> Result<String, OidcError> {
         let header = header_of(self.keys.key(algorithm));
-        compact(&header, &claims.to_json(), |message| self.foreign.key(algorithm).sign(message))
+        compact(&header, &claims.to_json(), |message| {
+            self.foreign.key(algorithm).sign(message)
+        })
     }
 
     /// The header carries the attacker's own key as `jwk`, by which it is signed (RFC 7515 section 4.1.3).
@@ -114,7 +142,9 @@ impl Forger {
         if let Some(fields) = header.as_object_mut() {
             fields.insert("jwk".to_owned(), self.foreign.key(algorithm).public_jwk());
         }
-        compact(&header, &claims.to_json(), |message| self.foreign.key(algorithm).sign(message))
+        compact(&header, &claims.to_json(), |message| {
+            self.foreign.key(algorithm).sign(message)
+        })
     }
 
     /// The signature of one set of claims put under another.
@@ -135,7 +165,9 @@ impl Forger {
 }
 
 pub(super) fn sign(key: &ProviderKey, claims: &Claims) -> Result<String, OidcError> {
-    compact(&header_of(key), &claims.to_json(), |message| key.sign(message))
+    compact(&header_of(key), &claims.to_json(), |message| {
+        key.sign(message)
+    })
 }
 
 fn header_of(key: &ProviderKey) -> Value {
@@ -161,5 +193,9 @@ fn join(
 }
 
 fn join_head(header: &Value, payload: &[u8]) -> String {
-    format!("{}.{}", base64url(header.to_string().as_bytes()), base64url(payload))
+    format!(
+        "{}.{}",
+        base64url(header.to_string().as_bytes()),
+        base64url(payload)
+    )
 }

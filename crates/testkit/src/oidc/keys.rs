@@ -64,14 +64,20 @@ impl ProviderKey {
     ///
     /// # Errors
     /// [`OidcError::Key`] if a committed key cannot be read.
-    pub fn generate(algorithm: Algorithm, generation: usize, rng: &mut impl CryptoRng) -> Result<Self, OidcError> {
+    pub fn generate(
+        algorithm: Algorithm,
+        generation: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OidcError> {
         let mut kid = [0; 8];
         rng.fill_bytes(&mut kid);
         let private = match algorithm {
             Algorithm::Rs256 => {
                 let [a, b] = TEST_ONLY_RSA_KEYS;
                 let der = if generation.is_multiple_of(2) { a } else { b };
-                Private::Rsa(Arc::new(rsa::KeyPair::from_pkcs8(der).map_err(|_| OidcError::Key)?))
+                Private::Rsa(Arc::new(
+                    rsa::KeyPair::from_pkcs8(der).map_err(|_| OidcError::Key)?,
+                ))
             }
             Algorithm::Es256 => Private::P256(p256::ecdsa::SigningKey::generate_from_rng(rng)),
             Algorithm::EdDsa => {
@@ -80,7 +86,10 @@ impl ProviderKey {
                 Private::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed))
             }
         };
-        Ok(Self { kid: base64url(&kid), private })
+        Ok(Self {
+            kid: base64url(&kid),
+            private,
+        })
     }
 
     /// What it signs with.
@@ -133,7 +142,12 @@ impl ProviderKey {
     pub fn public_bytes(&self) -> Vec<u8> {
         match &self.private {
             Private::Rsa(key) => key.public().as_ref().to_vec(),
-            Private::P256(key) => key.verifying_key().as_affine().to_sec1_point(false).as_bytes().to_vec(),
+            Private::P256(key) => key
+                .verifying_key()
+                .as_affine()
+                .to_sec1_point(false)
+                .as_bytes()
+                .to_vec(),
             Private::Ed25519(key) => key.verifying_key().to_bytes().to_vec(),
         }
     }
@@ -147,8 +161,13 @@ impl ProviderKey {
             Private::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 let rng = ring::rand::SystemRandom::new();
-                key.sign(&ring::signature::RSA_PKCS1_SHA256, &rng, message, &mut signature)
-                    .map_err(|_| OidcError::Sign)?;
+                key.sign(
+                    &ring::signature::RSA_PKCS1_SHA256,
+                    &rng,
+                    message,
+                    &mut signature,
+                )
+                .map_err(|_| OidcError::Sign)?;
                 Ok(signature)
             }
             Private::P256(key) => {
@@ -162,7 +181,12 @@ impl ProviderKey {
 
 impl fmt::Debug for ProviderKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ProviderKey(redacted, {} {})", self.algorithm().name(), self.kid)
+        write!(
+            f,
+            "ProviderKey(redacted, {} {})",
+            self.algorithm().name(),
+            self.kid
+        )
     }
 }
 

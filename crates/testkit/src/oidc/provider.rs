@@ -78,7 +78,12 @@ impl ProviderOptions {
     /// ES256, five minutes, for one audience and clock.
     #[must_use]
     pub fn new(audience: &str, clock: Arc<dyn Fn() -> u64 + Send + Sync>) -> Self {
-        Self { audience: audience.to_owned(), lifetime: 300, algorithm: Algorithm::Es256, clock }
+        Self {
+            audience: audience.to_owned(),
+            lifetime: 300,
+            algorithm: Algorithm::Es256,
+            clock,
+        }
     }
 }
 
@@ -103,15 +108,27 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn keys(&self) -> KeyRing {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn fault(&self) -> Fault {
-        self.fault.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fault
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn claims(&self, subject: &str) -> Claims {
-        Claims::new(&self.issuer, subject, &self.options.audience, (self.options.clock)(), self.options.lifetime)
+        Claims::new(
+            &self.issuer,
+            subject,
+            &self.options.audience,
+            (self.options.clock)(),
+            self.options.lifetime,
+        )
     }
 
     pub(super) fn sign(&self, claims: &Claims) -> Result<String, OidcError> {
@@ -131,10 +148,15 @@ impl OpenIdProvider {
     ///
     /// # Errors
     /// [`OidcError::Listen`], [`OidcError::Key`].
-    pub async fn start(options: ProviderOptions, rng: &mut impl CryptoRng) -> Result<Self, OidcError> {
+    pub async fn start(
+        options: ProviderOptions,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OidcError> {
         let keys = KeyRing::generate(rng)?;
         let foreign = keys.next(rng)?;
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.map_err(OidcError::Listen)?;
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .map_err(OidcError::Listen)?;
         let address = listener.local_addr().map_err(OidcError::Listen)?;
         let shared = Arc::new(Shared {
             issuer: format!("http://{address}"),
@@ -149,7 +171,11 @@ impl OpenIdProvider {
             // Fails only when the listener does; whoever asks next sees a refused connection.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { shared, foreign, server })
+        Ok(Self {
+            shared,
+            foreign,
+            server,
+        })
     }
 
     /// The issuer: `http://127.0.0.1:<port>`, without a trailing slash.
@@ -182,7 +208,11 @@ impl OpenIdProvider {
     ///
     /// # Errors
     /// [`OidcError::Sign`].
-    pub fn id_token_with(&self, algorithm: Algorithm, claims: &Claims) -> Result<String, OidcError> {
+    pub fn id_token_with(
+        &self,
+        algorithm: Algorithm,
+        claims: &Claims,
+    ) -> Result<String, OidcError> {
         forge::sign(self.shared.keys().key(algorithm), claims)
     }
 
@@ -204,13 +234,21 @@ impl OpenIdProvider {
     /// [`OidcError::Key`].
     pub fn rotate_keys(&self, rng: &mut impl CryptoRng) -> Result<(), OidcError> {
         let next = self.shared.keys().next(rng)?;
-        *self.shared.keys.write().unwrap_or_else(PoisonError::into_inner) = next;
+        *self
+            .shared
+            .keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
     }
 
     /// Misbehaves from now on; [`Fault::None`] ends it.
     pub fn set_fault(&self, fault: Fault) {
-        *self.shared.fault.write().unwrap_or_else(PoisonError::into_inner) = fault;
+        *self
+            .shared
+            .fault
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     /// How often discovery and JWKS were asked for, faulty answers included.
@@ -225,7 +263,9 @@ impl OpenIdProvider {
 
 impl fmt::Debug for OpenIdProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenIdProvider").field("issuer", &self.shared.issuer).finish_non_exhaustive()
+        f.debug_struct("OpenIdProvider")
+            .field("issuer", &self.shared.issuer)
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,16 +20,25 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/jwks", get(jwks))
         .route("/dev/token", post(dev_token))
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), misbehave))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&shared),
+            misbehave,
+        ))
         .layer(DefaultBodyLimit::max(16 * 1024))
         .with_state(shared)
 }
 
-async fn misbehave(State(shared): State<Arc<Shared>>, request: axum::extract::Request, next: Next) -> Response {
+async fn misbehave(
+    State(shared): State<Arc<Shared>>,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
     // Counted here, so that a request is seen even where its answer is withheld.
     match request.uri().path() {
         "/jwks" => shared.jwks_fetches.fetch_add(1, Ordering::SeqCst),
-        "/.well-known/openid-configuration" => shared.discovery_fetches.fetch_add(1, Ordering::SeqCst),
+        "/.well-known/openid-configuration" => {
+            shared.discovery_fetches.fetch_add(1, Ordering::SeqCst)
+        }
         _ => 0,
     };
     match shared.fault() {
