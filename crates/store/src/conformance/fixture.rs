@@ -21,57 +21,59 @@ use crate::model::{
 use crate::store::MetadataStore;
 
 /// When every test starts, unix seconds.
-pub(super) const NOW: u64 = 1_800_000_000;
+pub(crate) const NOW: u64 = 1_800_000_000;
 /// How long a session of these tests lasts, seconds.
-pub(super) const SESSION: u64 = 900;
+pub(crate) const SESSION: u64 = 900;
 
 static FRESH: AtomicU64 = AtomicU64::new(1);
 
+/// Unique among all processes that work on one store.
 fn fresh<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     bytes[..8].copy_from_slice(&FRESH.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    bytes[8..12].copy_from_slice(&std::process::id().to_be_bytes());
     bytes
 }
 
-pub(super) fn tenant(name: &str) -> Tenant {
+pub(crate) fn tenant(name: &str) -> Tenant {
     Tenant::new(name).unwrap()
 }
 
-pub(super) fn token() -> TokenHash {
+pub(crate) fn token() -> TokenHash {
     TokenHash::of(&SessionToken::from_bytes(fresh()))
 }
 
-pub(super) fn statement(now: u64) -> StatementUse {
+pub(crate) fn statement(now: u64) -> StatementUse {
     StatementUse {
         request_id: RequestId::from_bytes(fresh()),
         remember_until: now + WINDOW,
     }
 }
 
-pub(super) fn locator(name: &str) -> Locator {
+pub(crate) fn locator(name: &str) -> Locator {
     Locator::from_bytes(Sha256::digest(name).into())
 }
 
-pub(super) fn account(name: &str) -> AccountId {
+pub(crate) fn account(name: &str) -> AccountId {
     AccountId::try_from(&Sha256::digest(name)[..16]).unwrap()
 }
 
 /// An account as its owner sees it. Factors are told apart by name.
 #[derive(Clone)]
-pub(super) struct Owner {
-    pub(super) tenant: Tenant,
-    pub(super) account_id: AccountId,
-    pub(super) revision: u64,
-    pub(super) epoch: u32,
-    pub(super) factors: Vec<(u32, String)>,
-    pub(super) nonce: Option<SealedNonce>,
+pub(crate) struct Owner {
+    pub(crate) tenant: Tenant,
+    pub(crate) account_id: AccountId,
+    pub(crate) revision: u64,
+    pub(crate) epoch: u32,
+    pub(crate) factors: Vec<(u32, String)>,
+    pub(crate) nonce: Option<SealedNonce>,
     /// Tells apart payloads of the same revision.
-    pub(super) variant: String,
+    pub(crate) variant: String,
 }
 
 impl Owner {
     /// One-click, with the factor `<name> social`.
-    pub(super) fn new(tenant_name: &str, name: &str) -> Self {
+    pub(crate) fn new(tenant_name: &str, name: &str) -> Self {
         Self {
             tenant: tenant(tenant_name),
             account_id: account(name),
@@ -86,7 +88,7 @@ impl Owner {
     }
 
     /// The next revision with these factors, in a new epoch.
-    pub(super) fn next(&self, factors: &[&str]) -> Self {
+    pub(crate) fn next(&self, factors: &[&str]) -> Self {
         let mut next = self.clone();
         next.revision += 1;
         next.epoch += 1;
@@ -105,7 +107,7 @@ impl Owner {
     }
 
     /// The next revision with nothing but another payload.
-    pub(super) fn update(&self, variant: &str) -> Self {
+    pub(crate) fn update(&self, variant: &str) -> Self {
         Self {
             revision: self.revision + 1,
             variant: variant.to_owned(),
@@ -113,12 +115,12 @@ impl Owner {
         }
     }
 
-    pub(super) fn without_nonce(mut self) -> Self {
+    pub(crate) fn without_nonce(mut self) -> Self {
         self.nonce = None;
         self
     }
 
-    pub(super) fn payload(&self) -> Blob {
+    pub(crate) fn payload(&self) -> Blob {
         let text = format!(
             "payload of {} revision {} epoch {} variant {} factors {:?}",
             self.account_id, self.revision, self.epoch, self.variant, self.factors
@@ -127,7 +129,7 @@ impl Owner {
         Blob::new(format!("{text:<2800}{text}").into_bytes())
     }
 
-    pub(super) fn envelope(&self, index: u32) -> Envelope {
+    pub(crate) fn envelope(&self, index: u32) -> Envelope {
         Envelope::new(
             format!(
                 "envelope of {} epoch {} index {index}",
@@ -137,18 +139,18 @@ impl Owner {
         )
     }
 
-    pub(super) fn envelopes(&self) -> Vec<Envelope> {
+    pub(crate) fn envelopes(&self) -> Vec<Envelope> {
         self.factors
             .iter()
             .map(|(index, _)| self.envelope(*index))
             .collect()
     }
 
-    pub(super) fn hash(&self) -> PayloadHash {
+    pub(crate) fn hash(&self) -> PayloadHash {
         PayloadHash::from_bytes(Sha256::digest(self.payload().as_bytes()).into())
     }
 
-    pub(super) fn record(&self) -> NewRecord {
+    pub(crate) fn record(&self) -> NewRecord {
         let entry = |(index, name): &(u32, String)| NewEntry {
             index: *index,
             locator: locator(name),
@@ -164,7 +166,7 @@ impl Owner {
         }
     }
 
-    pub(super) fn creation(&self, now: u64) -> (CreateAccount, TokenHash) {
+    pub(crate) fn creation(&self, now: u64) -> (CreateAccount, TokenHash) {
         let token = token();
         let create = CreateAccount {
             tenant: self.tenant.clone(),
@@ -185,13 +187,13 @@ impl Owner {
     }
 
     /// Creates the account and returns the first session's caller.
-    pub(super) async fn create(&self, store: &impl MetadataStore) -> Caller {
+    pub(crate) async fn create(&self, store: &impl MetadataStore) -> Caller {
         let (create, token) = self.creation(NOW);
         store.create_account(create).await.unwrap();
         self.caller(token, NOW)
     }
 
-    pub(super) fn caller(&self, token: TokenHash, now: u64) -> Caller {
+    pub(crate) fn caller(&self, token: TokenHash, now: u64) -> Caller {
         Caller {
             tenant: self.tenant.clone(),
             account_id: self.account_id,
@@ -201,7 +203,7 @@ impl Owner {
     }
 
     /// A commit of this record over `base`.
-    pub(super) fn commit(&self, base: &Self, caller: &Caller) -> CommitRecord {
+    pub(crate) fn commit(&self, base: &Self, caller: &Caller) -> CommitRecord {
         CommitRecord {
             caller: caller.clone(),
             base: base.hash(),
@@ -221,7 +223,7 @@ impl Owner {
         }
     }
 
-    pub(super) async fn commit_over(
+    pub(crate) async fn commit_over(
         &self,
         base: &Self,
         caller: &Caller,
@@ -232,7 +234,7 @@ impl Owner {
 }
 
 /// Logs in with factors by name.
-pub(super) async fn login(
+pub(crate) async fn login(
     store: &impl MetadataStore,
     tenant_name: &str,
     factors: &[&str],
@@ -267,7 +269,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Waits until the bytes are gone; erasing may lag behind the answer for a moment.
-pub(super) async fn assert_erased(bytes: impl Fn() -> Option<Vec<u8>>, needle: &[u8]) {
+pub(crate) async fn assert_erased(bytes: impl Fn() -> Option<Vec<u8>>, needle: &[u8]) {
     for _ in 0..100 {
         match bytes() {
             Some(held) if contains(&held, needle) => {
@@ -280,7 +282,7 @@ pub(super) async fn assert_erased(bytes: impl Fn() -> Option<Vec<u8>>, needle: &
 }
 
 /// The test above can only fail if the bytes were visible before.
-pub(super) fn assert_held(bytes: Option<Vec<u8>>, needle: &[u8]) {
+pub(crate) fn assert_held(bytes: Option<Vec<u8>>, needle: &[u8]) {
     if let Some(held) = bytes {
         assert!(
             contains(&held, needle),

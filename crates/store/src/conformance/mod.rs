@@ -13,7 +13,7 @@ mod commit;
 mod create;
 mod delete;
 mod events;
-mod fixture;
+pub(crate) mod fixture;
 mod login;
 mod nonce;
 mod reopen;

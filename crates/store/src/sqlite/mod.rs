@@ -13,6 +13,8 @@ mod readers;
 mod rows;
 mod schema;
 mod sessions;
+#[cfg(all(test, feature = "conformance"))]
+mod tests;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
