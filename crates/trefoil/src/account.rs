@@ -279,6 +279,18 @@ impl Account {
         self.dont_ask
     }
 
+    /// Logs in again with the factors at hand.
+    pub(crate) async fn renew_session(&mut self) -> Result<(), metadata::LoginError> {
+        let signers: Vec<_> = self
+            .open
+            .held()
+            .iter()
+            .map(|held| held.keys.auth())
+            .collect();
+        self.session = Session::of(&self.core.metadata.login(&signers).await?);
+        Ok(())
+    }
+
     /// After the server has acknowledged a commit.
     pub(crate) fn advance(&mut self, open: OpenAccount) {
         self.open = open;

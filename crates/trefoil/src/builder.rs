@@ -7,14 +7,14 @@ use trefoil_client::network::NetworkClient;
 use trefoil_client::{
     CountingTransport, Environment, HttpTransport, MetadataClient, RoundTrips, Transport,
 };
-use trefoil_factors::device::{DeviceStore, DeviceStoreError, MemoryDeviceStore};
-use trefoil_protocol::bytes::NetworkKey;
+use trefoil_factors::device::{DeviceStore, DeviceStoreError, DeviceStoreExt, MemoryDeviceStore};
+use trefoil_protocol::bytes::{AccountId, NetworkKey};
 use trefoil_protocol::social::{ManifestError, SignedManifest, VerifiedManifest, VerifierId};
 use trefoil_protocol::tenant::{Tenant, TenantError};
 
 use crate::core::Core;
 use crate::factor::Factor;
-use crate::login::{Login, LoginError, authenticate};
+use crate::login::{Login, LoginError, authenticate, authenticate_device};
 use crate::mfa::MfaLevel;
 use crate::open::Locked;
 
@@ -95,11 +95,43 @@ impl Trefoil {
         &self,
         factors: impl IntoIterator<Item = Factor>,
     ) -> Result<Locked, LoginError> {
-        let keys = factors
+        let keys: Vec<_> = factors
             .into_iter()
             .map(|factor| factor.keys(&self.core.tenant))
             .collect();
-        authenticate(&self.core, keys).await
+        if keys.is_empty() {
+            return Err(LoginError::NoFactor);
+        }
+        authenticate(&self.core, keys, &[]).await
+    }
+
+    /// Logs in with this device's own factor alone, for a user who has lost the social login.
+    ///
+    /// # Errors
+    /// [`LoginError::NoFactor`] where this device has no factor of the account, and the others.
+    pub async fn log_in_with_device(&self, account: &AccountId) -> Result<Locked, LoginError> {
+        authenticate_device(&self.core, account).await
+    }
+
+    /// The accounts that this device has seen.
+    ///
+    /// # Errors
+    /// [`DeviceStoreError`].
+    pub fn known_accounts(&self) -> Result<Vec<AccountId>, DeviceStoreError> {
+        let state = self.core.devices.read()?;
+        let mine = state
+            .accounts()
+            .filter(|(_, known)| *known.tenant() == self.core.tenant);
+        Ok(mine.map(|(id, _)| *id).collect())
+    }
+
+    /// Makes this device forget an account, its own factor of it included: for an account that its owner has deleted
+    /// elsewhere. Without it this device keeps refusing a server that knows no such account.
+    ///
+    /// # Errors
+    /// [`DeviceStoreError`].
+    pub fn forget_account(&self, account: &AccountId) -> Result<(), DeviceStoreError> {
+        self.core.devices.update(|state| state.forget(account))
     }
 
     /// Counts sequential round trips over the network.

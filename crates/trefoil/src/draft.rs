@@ -81,6 +81,9 @@ pub enum CommitError {
     /// The server did not take it, or its answer was lost: the same draft can be committed again.
     #[error(transparent)]
     Metadata(#[from] metadata::CommitError),
+    /// The session had ended and could not be renewed; the same draft can be committed again.
+    #[error(transparent)]
+    Session(#[from] metadata::LoginError),
     /// The commit was acknowledged, but reading it again failed; opening the account again shows it.
     #[error("the change was acknowledged but could not be read again: {0}")]
     Reread(#[from] metadata::ReadError),
@@ -365,7 +368,14 @@ impl<'a> Draft<'a> {
             self.store_pending_device()?;
             self.prepared = Some(Box::new(prepared));
         }
-        self.send().await?;
+        match self.send().await {
+            // Writing down 24 words may take longer than a session lasts.
+            Err(CommitError::Metadata(metadata::CommitError::SessionEnded)) => {
+                self.account.renew_session().await?;
+                self.send().await?;
+            }
+            sent => sent?,
+        }
         if let Some(prepared) = self.prepared.take() {
             self.account.advance(prepared.account);
         }

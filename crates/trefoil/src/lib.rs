@@ -27,6 +27,7 @@ pub use open::{
 pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};
 pub use trefoil_factors::device;
 pub use trefoil_factors::{DappShare, PhraseError, RecoveryPhrase, WordCount};
+pub use trefoil_protocol::bytes::{AccountId, NetworkKey};
 pub use trefoil_protocol::event::Event;
 pub use trefoil_protocol::factor::FactorKind;
 pub use trefoil_protocol::kit::{KitError, RecoveryKit};

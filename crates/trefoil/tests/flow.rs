@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use trefoil::device::MemoryDeviceStore;
 use trefoil::{
-    Account, DappShare, Factor, Locked, MfaLevel, MfaPrompt, Opened, RecoveryKit, RecoveryPhrase, Trefoil, VerifierId,
-    open_kit,
+    Account, DappShare, Factor, Locked, MfaLevel, MfaPrompt, Opened, RecoveryKit, RecoveryPhrase,
+    Trefoil, VerifierId, open_kit,
 };
 use trefoil_testkit::servers::{Verifier, World, WorldOptions};
 
@@ -13,7 +13,12 @@ const VERIFIER: &str = "acme-login";
 
 async fn world() -> World {
     let verifiers = vec![Verifier::new("acme", VERIFIER).custom()];
-    World::with(WorldOptions { verifiers, ..WorldOptions::default() }).await.unwrap()
+    World::with(WorldOptions {
+        verifiers,
+        ..WorldOptions::default()
+    })
+    .await
+    .unwrap()
 }
 
 fn app(world: &World, device: &Arc<MemoryDeviceStore>, level: MfaLevel) -> Trefoil {
@@ -29,7 +34,10 @@ fn app(world: &World, device: &Arc<MemoryDeviceStore>, level: MfaLevel) -> Trefo
 async fn log_in(world: &World, app: &Trefoil, user: &str) -> Locked {
     let login = app.begin_login();
     let token = world.id_token(user, &login.oidc_nonce()).unwrap();
-    login.complete(&VerifierId::new(VERIFIER).unwrap(), &token).await.unwrap()
+    login
+        .complete(&VerifierId::new(VERIFIER).unwrap(), &token)
+        .await
+        .unwrap()
 }
 
 fn ready(opened: Opened) -> Account {
@@ -49,10 +57,22 @@ async fn create(world: &World, app: &Trefoil, user: &str) -> Account {
 /// Upgrades to device, phrase and social login; returns the phrase.
 async fn enable_mfa(account: &mut Account) -> String {
     let mut draft = account.enable_mfa();
-    draft.device("laptop").unwrap().recovery_phrase("paper").unwrap();
+    draft
+        .device("laptop")
+        .unwrap()
+        .recovery_phrase("paper")
+        .unwrap();
     let words = draft.recovery_phrase_words().unwrap();
-    assert!(draft.commit().await.is_err(), "the phrase must be proven first");
-    draft.prove_recovery_phrase(&words).unwrap().commit().await.unwrap();
+    assert!(
+        draft.commit().await.is_err(),
+        "the phrase must be proven first"
+    );
+    draft
+        .prove_recovery_phrase(&words)
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     words.to_string()
 }
 
@@ -73,7 +93,14 @@ async fn one_click_grows_into_two_of_n() {
     assert_eq!(account.logins(), 2);
 
     let words = enable_mfa(&mut account).await;
-    assert_eq!((account.threshold(), account.factors().len(), account.epoch()), (2, 3, 2));
+    assert_eq!(
+        (
+            account.threshold(),
+            account.factors().len(),
+            account.epoch()
+        ),
+        (2, 3, 2)
+    );
     assert_eq!(account.ethereum_address(), address);
 
     // Social and device: the device joins by itself.
@@ -85,27 +112,62 @@ async fn one_click_grows_into_two_of_n() {
 
     // Device and phrase, without the provider.
     let phrase = || RecoveryPhrase::parse(&words).unwrap();
-    let mut account = ready(app.log_in_with([phrase().into()]).await.unwrap().open().await.unwrap());
+    let mut account = ready(
+        app.log_in_with([phrase().into()])
+            .await
+            .unwrap()
+            .open()
+            .await
+            .unwrap(),
+    );
     assert_eq!(account.ethereum_address(), address);
 
     // Social and phrase, on a new device.
-    let elsewhere = self::app(&world, &Arc::new(MemoryDeviceStore::new()), MfaLevel::Default);
-    let Opened::NeedsFactors(mut pending) = log_in(&world, &elsewhere, "alice").await.open().await.unwrap() else {
+    let elsewhere = self::app(
+        &world,
+        &Arc::new(MemoryDeviceStore::new()),
+        MfaLevel::Default,
+    );
+    let Opened::NeedsFactors(mut pending) = log_in(&world, &elsewhere, "alice")
+        .await
+        .open()
+        .await
+        .unwrap()
+    else {
         panic!("one factor must not open");
     };
     assert_eq!(pending.missing(), 1);
     assert_eq!(pending.available().count(), 2);
     pending.provide(phrase()).await.unwrap();
-    assert_eq!(ready(pending.open().await.unwrap()).ethereum_address(), address);
+    assert_eq!(
+        ready(pending.open().await.unwrap()).ethereum_address(),
+        address
+    );
 
     // A fourth factor in the same epoch, then the phrase goes.
     let mut draft = account.change();
     draft.dapp_share("backend").unwrap();
     let share = draft.dapp_share_words().unwrap();
-    draft.prove_dapp_share(&share).unwrap().commit().await.unwrap();
+    draft
+        .prove_dapp_share(&share)
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     assert_eq!((account.epoch(), account.factors().len()), (2, 4));
-    let index = account.factors().iter().find(|note| note.label == "paper").unwrap().index;
-    account.change().remove(index).unwrap().commit().await.unwrap();
+    let index = account
+        .factors()
+        .iter()
+        .find(|note| note.label == "paper")
+        .unwrap()
+        .index;
+    account
+        .change()
+        .remove(index)
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     assert_eq!((account.epoch(), account.factors().len()), (3, 3));
     let refused = elsewhere.log_in_with([phrase().into()]).await.unwrap_err();
     assert!(refused.to_string().contains("removed"), "{refused}");
@@ -117,16 +179,26 @@ async fn one_click_grows_into_two_of_n() {
     drop((account, world));
     let kit = RecoveryKit::parse(&kit).unwrap();
     let state = trefoil::device::DeviceStore::read(&*device).unwrap();
-    let secret = state.secrets(app.tenant()).find(|secret| secret.account_id() == account_id).unwrap();
+    let secret = state
+        .secrets(app.tenant())
+        .find(|secret| secret.account_id() == account_id)
+        .unwrap();
     let device = Factor::new(trefoil::FactorKind::Device, secret.factor_secret().clone());
     assert!(open_kit(&kit, [share.clone()]).is_err());
-    assert_eq!(open_kit(&kit, [share, device]).unwrap().ethereum_address(), address);
+    assert_eq!(
+        open_kit(&kit, [share, device]).unwrap().ethereum_address(),
+        address
+    );
 }
 
 #[tokio::test]
 async fn mandatory_mfa_hands_out_no_account_before_it_is_on() {
     let world = world().await;
-    let app = app(&world, &Arc::new(MemoryDeviceStore::new()), MfaLevel::Mandatory);
+    let app = app(
+        &world,
+        &Arc::new(MemoryDeviceStore::new()),
+        MfaLevel::Mandatory,
+    );
     let Opened::NoAccount(new) = log_in(&world, &app, "bob").await.open().await.unwrap() else {
         panic!("bob is new");
     };
@@ -136,9 +208,18 @@ async fn mandatory_mfa_hands_out_no_account_before_it_is_on() {
     let mut required = *required.into_account().unwrap_err();
     let address = required.ethereum_address();
     let mut draft = required.enable_mfa();
-    draft.device("phone").unwrap().recovery_phrase("paper").unwrap();
+    draft
+        .device("phone")
+        .unwrap()
+        .recovery_phrase("paper")
+        .unwrap();
     let words = draft.recovery_phrase_words().unwrap();
-    draft.prove_recovery_phrase(&words).unwrap().commit().await.unwrap();
+    draft
+        .prove_recovery_phrase(&words)
+        .unwrap()
+        .commit()
+        .await
+        .unwrap();
     let account = required.into_account().unwrap();
     assert_eq!(account.ethereum_address(), address);
     assert_eq!(account.mfa_prompt(), MfaPrompt::None);
@@ -171,7 +252,8 @@ async fn a_server_set_back_is_refused_and_restored_after_a_warning() {
     let revision = account.revision();
     world.restore(&backup).await.unwrap();
 
-    let Opened::RolledBack(rolled) = log_in(&world, &app, "dave").await.open().await.unwrap() else {
+    let Opened::RolledBack(rolled) = log_in(&world, &app, "dave").await.open().await.unwrap()
+    else {
         panic!("the past must be noticed");
     };
     assert_eq!(rolled.missing().unwrap(), 0);
@@ -179,5 +261,139 @@ async fn a_server_set_back_is_refused_and_restored_after_a_warning() {
     assert_eq!(restored.ethereum_address(), address);
     assert_eq!(restored.revision(), revision + 1);
     let again = ready(log_in(&world, &app, "dave").await.open().await.unwrap());
-    assert_eq!((again.ethereum_address(), again.revision()), (address, revision + 1));
+    assert_eq!(
+        (again.ethereum_address(), again.revision()),
+        (address, revision + 1)
+    );
+}
+
+#[tokio::test]
+async fn a_removed_social_login_comes_back_as_its_next_generation() {
+    let world = world().await;
+    let device = Arc::new(MemoryDeviceStore::new());
+    let app = app(&world, &device, MfaLevel::Default);
+    let mut account = create(&world, &app, "erin").await;
+    let (id, address) = (account.id(), account.ethereum_address());
+    let words = enable_mfa(&mut account).await;
+
+    // Replace the leaked social secret: generation 1 in, generation 0 out, one commit.
+    let login = app.begin_login();
+    let token = world.id_token("erin", &login.oidc_nonce()).unwrap();
+    let next = login
+        .factor(&VerifierId::new(VERIFIER).unwrap(), &token, 1)
+        .await
+        .unwrap();
+    let mut draft = account.change();
+    draft.social("again", next).unwrap().remove(1).unwrap();
+    draft.commit().await.unwrap();
+
+    // The same login finds the account by the new generation, with the device and without it.
+    let account = ready(log_in(&world, &app, "erin").await.open().await.unwrap());
+    assert_eq!(account.ethereum_address(), address);
+    let elsewhere = self::app(
+        &world,
+        &Arc::new(MemoryDeviceStore::new()),
+        MfaLevel::Default,
+    );
+    let Opened::NeedsFactors(mut pending) = log_in(&world, &elsewhere, "erin")
+        .await
+        .open()
+        .await
+        .unwrap()
+    else {
+        panic!("one factor must not open");
+    };
+    pending
+        .provide(RecoveryPhrase::parse(&words).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        ready(pending.open().await.unwrap()).ethereum_address(),
+        address
+    );
+
+    // Without any social login: the device and the phrase.
+    let Opened::NeedsFactors(mut pending) = app
+        .log_in_with_device(&id)
+        .await
+        .unwrap()
+        .open()
+        .await
+        .unwrap()
+    else {
+        panic!("one factor must not open");
+    };
+    pending
+        .provide(RecoveryPhrase::parse(&words).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        ready(pending.open().await.unwrap()).ethereum_address(),
+        address
+    );
+}
+
+#[tokio::test]
+async fn whose_every_generation_was_removed_can_start_over_in_the_next_one() {
+    let world = world().await;
+    let app = app(
+        &world,
+        &Arc::new(MemoryDeviceStore::new()),
+        MfaLevel::Default,
+    );
+    let mut account = create(&world, &app, "frank").await;
+    let old = account.ethereum_address();
+    enable_mfa(&mut account).await;
+    let mut draft = account.change();
+    draft.remove(1).unwrap().accept_no_spare_factor().unwrap();
+    draft.commit().await.unwrap();
+    assert_eq!(account.mfa_prompt(), MfaPrompt::Required);
+
+    let elsewhere = self::app(
+        &world,
+        &Arc::new(MemoryDeviceStore::new()),
+        MfaLevel::Default,
+    );
+    let new = create(&world, &elsewhere, "frank").await;
+    assert_ne!(new.ethereum_address(), old);
+    let again = ready(
+        log_in(&world, &elsewhere, "frank")
+            .await
+            .open()
+            .await
+            .unwrap(),
+    );
+    assert_eq!(again.ethereum_address(), new.ethereum_address());
+}
+
+#[tokio::test]
+async fn a_deleted_account_is_gone_and_its_login_free() {
+    let world = world().await;
+    let device = Arc::new(MemoryDeviceStore::new());
+    let app = app(&world, &device, MfaLevel::None);
+    let other = self::app(&world, &Arc::new(MemoryDeviceStore::new()), MfaLevel::None);
+    let account = create(&world, &app, "grace").await;
+    let id = account.id();
+    let seen_there = ready(log_in(&world, &other, "grace").await.open().await.unwrap());
+    assert_eq!(seen_there.id(), id);
+    account.delete().await.unwrap();
+    assert_eq!(app.known_accounts().unwrap(), []);
+    assert_ne!(create(&world, &app, "grace").await.id(), id);
+
+    // A device that knew the deleted account does not take another one for it until its user says so.
+    let login = other.begin_login();
+    let token = world.id_token("grace", &login.oidc_nonce()).unwrap();
+    let refused = login
+        .complete(&VerifierId::new(VERIFIER).unwrap(), &token)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, trefoil::LoginError::OtherAccount { pinned, .. } if pinned == id),
+        "{refused}"
+    );
+    other.forget_account(&id).unwrap();
+    assert_ne!(
+        ready(log_in(&world, &other, "grace").await.open().await.unwrap()).id(),
+        id
+    );
 }

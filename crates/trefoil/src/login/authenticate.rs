@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trefoil_client::Session;
 use trefoil_client::metadata;
-use trefoil_protocol::bytes::AccountId;
+use trefoil_protocol::bytes::{AccountId, Locator};
 use trefoil_protocol::factor::FactorKeys;
 use trefoil_protocol::record::VerifiedRecord;
 use trefoil_protocol::rollback::{Freshness, RollbackError, compare};
@@ -16,13 +16,19 @@ use crate::core::Core;
 use crate::open::{Found, Locked, Standing};
 
 /// Logs in with these factors and, where the device knows their account, with the device's own.
+///
+/// `retired` are locators of the same user's earlier social logins: they too tell which account this device knows, but
+/// are not logged in with.
 pub(crate) async fn authenticate(
     core: &Arc<Core>,
     brought: Vec<FactorKeys>,
+    retired: &[Locator],
 ) -> Result<Locked, LoginError> {
-    let pinned = pinned_accounts(core, &brought)?;
+    let locators: Vec<Locator> = brought.iter().map(FactorKeys::locator).collect();
+    let pinned = pinned_accounts(core, &locators)?;
     let mut factors = brought;
     add_device_factors(core, &pinned, &mut factors)?;
+    add_device_factors(core, &pinned_accounts(core, retired)?, &mut factors)?;
     let mut answer = log_in(core, &factors).await;
     if let Ok(response) = &answer {
         // A factor that this device sees for the first time, of an account that it knows.
@@ -46,11 +52,23 @@ pub(crate) async fn authenticate(
     }
 }
 
-fn pinned_accounts(core: &Core, factors: &[FactorKeys]) -> Result<BTreeSet<AccountId>, LoginError> {
+/// Logs in with this device's own factor alone.
+pub(crate) async fn authenticate_device(
+    core: &Arc<Core>,
+    account: &AccountId,
+) -> Result<Locked, LoginError> {
+    let keys = core.device_keys(&core.devices.read()?, account);
+    if keys.is_empty() {
+        return Err(LoginError::NoFactor);
+    }
+    authenticate(core, keys, &[]).await
+}
+
+fn pinned_accounts(core: &Core, locators: &[Locator]) -> Result<BTreeSet<AccountId>, LoginError> {
     let state = core.devices.read()?;
-    Ok(factors
+    Ok(locators
         .iter()
-        .filter_map(|keys| state.pinned(&core.tenant, &keys.locator()))
+        .filter_map(|locator| state.pinned(&core.tenant, locator))
         .collect())
 }
 

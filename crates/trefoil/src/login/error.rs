@@ -15,6 +15,9 @@ pub enum LoginError {
     /// The metadata server did not answer as hoped; the error says what to do.
     #[error(transparent)]
     Metadata(#[from] metadata::LoginError),
+    /// No factor was given, and this device has none of its own for the account.
+    #[error("give at least one factor; this device has none of its own here")]
+    NoFactor,
     /// All generations of this social login were removed from their accounts.
     #[error("this social login was removed from its account; use another factor")]
     AllGenerationsRemoved,

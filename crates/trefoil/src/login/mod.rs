@@ -4,6 +4,6 @@ mod authenticate;
 mod error;
 mod social;
 
-pub(crate) use authenticate::authenticate;
+pub(crate) use authenticate::{authenticate, authenticate_device};
 pub use error::LoginError;
 pub use social::{Login, SocialLogin};

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use trefoil_client::network;
+use trefoil_protocol::bytes::Locator;
 use trefoil_protocol::factor::{FactorKeys, FactorSecret};
 use trefoil_protocol::social::{EphemeralKey, GENERATIONS, IdToken, VerifierId};
 
@@ -46,22 +47,18 @@ impl Login {
         verifier: &VerifierId,
         id_token: &str,
     ) -> Result<Locked, LoginError> {
-        let mut retired: Vec<FactorKeys> = Vec::new();
+        let mut retired: Vec<Locator> = Vec::new();
         for generation in 0..GENERATIONS {
             let social = self.evaluate(verifier, id_token, generation).await?;
             let keys = FactorKeys::derive(&self.core.tenant, &social.secret);
-            let locked = authenticate(
-                &self.core,
-                retired.iter().cloned().chain([keys.clone()]).collect(),
-            )
-            .await;
+            let locked = authenticate(&self.core, vec![keys.clone()], &retired).await;
             match locked {
                 Err(LoginError::Metadata(trefoil_client::metadata::LoginError::FactorRemoved)) => {}
                 Ok(locked) if locked.was_removed(&keys) => {}
                 other => return other.map(|locked| locked.with_identity(keys, social.identity)),
             }
             // Kept only for the pins by which the device finds its own factor of the account.
-            retired.push(keys);
+            retired.push(keys.locator());
         }
         Err(LoginError::AllGenerationsRemoved)
     }

@@ -103,7 +103,7 @@ impl NewAccount {
 /// The winner's wallet is this user's wallet; the key made here is dropped.
 async fn overtaken(core: Arc<Core>, keys: FactorKeys) -> Result<Opened, CreateError> {
     let wrap = |error: ProvideError| CreateError::Overtaken(error.into());
-    let locked = authenticate(&core, vec![keys])
+    let locked = authenticate(&core, vec![keys], &[])
         .await
         .map_err(|error| wrap(error.into()))?;
     let found = locked.into_found().ok_or(CreateError::Inconsistent)?;

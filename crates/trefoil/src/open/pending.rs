@@ -84,7 +84,7 @@ pub(super) async fn with_factor(
     }
     let mut factors = found.factors.clone();
     factors.push(keys.clone());
-    let anew = match authenticate(core, factors).await {
+    let anew = match authenticate(core, factors, &[]).await {
         Err(LoginError::Metadata(trefoil_client::metadata::LoginError::SeveralAccounts)) => {
             return Err(ProvideError::NotOfThisAccount);
         }
