@@ -6,8 +6,8 @@ use std::path::Path;
 
 use trefoil_protocol::problem::ProblemCode;
 
-fn page(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).unwrap()
+fn page(name: &str) -> std::io::Result<String> {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name))
 }
 
 /// Rows of the form `| `code` | 404 | meaning |`.
@@ -28,7 +28,7 @@ fn problem_rows(text: &str) -> Vec<(String, String)> {
 fn every_problem_code_stands_in_the_book_once_and_as_in_the_code() {
     let mut shown = BTreeMap::new();
     for name in ["metadata-server.md", "nodes.md"] {
-        for (code, line) in problem_rows(&page(name)) {
+        for (code, line) in problem_rows(&page(name).unwrap()) {
             assert!(
                 shown.insert(code.clone(), line).is_none(),
                 "`{code}` stands twice"
