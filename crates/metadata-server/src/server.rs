@@ -39,7 +39,6 @@ impl MetadataServer {
     }
 
     /// All routes of this server.
-    #[must_use]
     pub fn into_router(self) -> Router {
         routes::router(Arc::new(self))
     }

@@ -1,5 +1,13 @@
 //! Attackers with something in their hands, played against the server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod support;
 
 use support::Server;

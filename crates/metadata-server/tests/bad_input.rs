@@ -1,5 +1,13 @@
 //! Whatever is wrong with a request: a problem document with a stable code, and nothing changed in the databases.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod support;
 
 use std::time::Duration;

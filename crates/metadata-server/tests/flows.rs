@@ -1,5 +1,13 @@
 //! What an honest owner does, over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,13 @@
 //! Two clients at once: one wins, the other is told and can continue.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod support;
 
 use support::Server;

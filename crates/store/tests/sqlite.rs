@@ -1,5 +1,13 @@
 //! The SQLite back end passes the conformance suite.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::path::Path;
 
 use trefoil_store::conformance::Backend;

@@ -1,6 +1,10 @@
 //! A real server on a loopback socket, a plain HTTP client, wallets as their owners see them, dumps of the databases.
 
-#![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "every test file uses its own part"
+)]
 
 pub mod http;
 pub mod wallet;

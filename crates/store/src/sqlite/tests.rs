@@ -1,5 +1,7 @@
 //! What the conformance suite cannot see: crashes, leftovers, full and damaged files.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
