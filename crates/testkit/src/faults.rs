@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use trefoil_client::{Request, Response, Transport, TransportError};
 use url::Url;
 
@@ -261,6 +261,8 @@ fn interrupted(host: String) -> TransportError {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
     use core::sync::atomic::{AtomicU64, Ordering};
 
