@@ -4,7 +4,7 @@ use core::fmt;
 
 use curve25519_dalek::ristretto::RistrettoPoint;
 use rand_core::CryptoRng;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::committee::Committee;
 use crate::dleq::{Claim, Proof};
@@ -199,12 +199,29 @@ impl SecretPoint {
     }
 }
 
-impl Drop for SecretPoint {
-    fn drop(&mut self) {
+impl Zeroize for SecretPoint {
+    fn zeroize(&mut self) {
         self.point.zeroize();
         self.bytes.zeroize();
     }
 }
+
+impl Drop for SecretPoint {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+// The proof says nothing about the value.
+impl Zeroize for Evaluation {
+    fn zeroize(&mut self) {
+        self.value.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Evaluation {}
+
+impl ZeroizeOnDrop for VerifiedEvaluation {}
 
 impl fmt::Debug for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

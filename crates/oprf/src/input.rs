@@ -8,7 +8,7 @@ use curve25519_dalek::ristretto::RistrettoPoint;
 use hash2curve::{ExpandMsg, ExpandMsgXmd, Expander};
 use sha2::Sha512;
 use sha2::digest::consts::U16;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Domain separation tag and proof label of the social PRF.
 pub(crate) const SOCIAL: &[u8] = b"trefoil/v1/social";
@@ -62,6 +62,8 @@ impl Drop for Input {
         self.bytes.zeroize();
     }
 }
+
+impl ZeroizeOnDrop for Input {}
 
 /// `hash_to_ristretto255` with `expand_message_xmd` over SHA-512 (RFC 9380 appendix B). `dst` is not empty.
 pub(crate) fn hash_to_group(message: &[&[u8]], dst: &[u8]) -> RistrettoPoint {
