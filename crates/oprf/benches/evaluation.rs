@@ -1,5 +1,10 @@
 //! A node's answer against the curve operations that it cannot do without.
 #![allow(missing_docs, reason = "criterion's macros")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot start may panic"
+)]
 
 use std::hint::black_box;
 use std::num::NonZeroU16;

@@ -1,5 +1,12 @@
 //! The other side: nodes that answer wrongly, manifests that do not hold together.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests stand outside of test functions"
+)]
+
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;

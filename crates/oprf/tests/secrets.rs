@@ -1,5 +1,12 @@
 //! Secrets are not printed and do not outlive their owners.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests stand outside of test functions"
+)]
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use trefoil_oprf::{

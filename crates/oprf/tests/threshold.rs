@@ -1,5 +1,12 @@
 //! Every small network, every subset: `T` answers give the master key's own, fewer give nothing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests stand outside of test functions"
+)]
+
 use curve25519_dalek::ristretto::CompressedRistretto;
 use curve25519_dalek::{RistrettoPoint, Scalar};
 use proptest::prelude::*;
