@@ -143,11 +143,11 @@ const fn default_skew() -> u64 {
 
 /// Tenant and name of a verifier, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifierName(Tenant, VerifierId);
+pub struct VerifierName(String);
 
 impl fmt::Display for VerifierName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.0.as_str(), self.1)
+        f.write_str(&self.0)
     }
 }
 
@@ -243,7 +243,7 @@ impl VerifierConfig {
     }
 
     fn name(&self) -> VerifierName {
-        VerifierName(self.tenant.clone(), self.id.clone())
+        VerifierName(format!("{}/{}", self.tenant.as_str(), self.id))
     }
 
     /// What can be said of one verifier alone; gives its keys where they are pinned.

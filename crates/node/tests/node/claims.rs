@@ -7,12 +7,15 @@ use trefoil_testkit::oidc::Claims;
 
 use crate::world::{START, World, rng};
 
+/// One wrong thing done to honest claims.
+type Change = Box<dyn Fn(Claims) -> Claims>;
+
 #[tokio::test]
 async fn each_wrong_claim_has_a_code_of_its_own() {
     let world = World::small().await;
     let key = EphemeralKey::random(&mut rng(10));
     let other_nonce = EphemeralKey::random(&mut rng(11)).oidc_nonce();
-    let change: Vec<(&str, Box<dyn Fn(Claims) -> Claims>)> = vec![
+    let change: Vec<(&str, Change)> = vec![
         (
             "token_wrong_issuer",
             Box::new(|claims| claims.with("iss", "https://accounts.example.com")),

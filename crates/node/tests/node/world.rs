@@ -14,8 +14,7 @@ use trefoil_protocol::bytes::EnvelopeKey;
 use trefoil_protocol::factor::FactorSecret;
 use trefoil_protocol::problem::{CONTENT_TYPE, Problem};
 use trefoil_protocol::social::{
-    EphemeralKey, EvaluateResponse, Gathering, NodeSecrets, VerifiedManifest, VerifierId,
-    deal_network,
+    EphemeralKey, EvaluateResponse, Gathering, VerifiedManifest, VerifierId, deal_network,
 };
 use trefoil_protocol::tenant::Tenant;
 use trefoil_testkit::oidc::{Claims, OpenIdProvider, ProviderOptions};
@@ -27,7 +26,6 @@ pub(crate) const APP: &str = "acme-app";
 pub(crate) struct World {
     pub(crate) provider: OpenIdProvider,
     pub(crate) manifest: VerifiedManifest,
-    pub(crate) secrets: Vec<NodeSecrets>,
     pub(crate) urls: Vec<String>,
     pub(crate) http: reqwest::Client,
     time: Arc<AtomicU64>,
@@ -125,7 +123,6 @@ impl World {
         Self {
             provider,
             manifest,
-            secrets: dealt.nodes,
             urls,
             http: client(),
             time,
