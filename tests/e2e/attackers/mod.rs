@@ -1,0 +1,1 @@
+//! One attacker a file.

@@ -1,0 +1,10 @@
+//! End to end: the SDK against real servers on loopback sockets.
+//!
+//! - [`flows`]: what users do, and what bad input gets them.
+//! - [`attackers`]: one file per attacker of the protocol's section 13, each trying to get more than it should.
+//! - [`crashes`]: clients killed around every request, clients racing each other, servers that lost data.
+
+mod attackers;
+mod common;
+mod crashes;
+mod flows;
