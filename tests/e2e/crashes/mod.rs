@@ -1,1 +1,8 @@
-//! What dies in between.
+//! Clients that die around every request, clients that race each other, servers that die or lose data.
+
+mod create;
+mod honest_loss;
+mod races;
+mod remove;
+mod servers;
+mod upgrade;
