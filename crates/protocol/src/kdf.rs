@@ -94,6 +94,16 @@ impl Prk {
 mod tests {
     use super::*;
 
+    /// The extracted key lives on in the inner and outer hash states of HMAC: they must be wiped when a [`Prk`] goes.
+    #[test]
+    fn hash_states_are_wiped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {
+            assert!(core::mem::needs_drop::<T>());
+        }
+        wiped::<Sha256>();
+        assert!(core::mem::needs_drop::<Prk>());
+    }
+
     #[test]
     fn length_prefix_is_two_bytes_big_endian() {
         assert_eq!(lp(b"abc"), b"\x00\x03abc");

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use trefoil_shares::{Nonce, SharedSecret};
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::account::guarded_nonce_key;
 use crate::bytes::{AccountId, SealedNonce};
@@ -64,6 +64,9 @@ impl NonceKey {
         Nonce::from_bytes(bytes).map_err(|_| NonceOpenError)
     }
 }
+
+// Its bytes wipe themselves.
+impl ZeroizeOnDrop for NonceKey {}
 
 impl core::fmt::Debug for NonceKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

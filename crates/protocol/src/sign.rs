@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use zeroize::ZeroizeOnDrop;
 
 use crate::bytes::{AuthKey, Signature};
 use crate::kdf::label;
@@ -36,6 +37,9 @@ impl AuthPrivateKey {
         Signature::from_bytes(self.0.sign(&message(name, bytes)).to_bytes())
     }
 }
+
+// The signing key wipes itself.
+impl ZeroizeOnDrop for AuthPrivateKey {}
 
 impl fmt::Debug for AuthPrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

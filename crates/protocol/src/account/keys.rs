@@ -3,7 +3,7 @@
 use core::fmt;
 
 use trefoil_shares::{KeyScalar, SharedSecret};
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::bytes::{AccountId, AuthKey};
 use crate::kdf::{Prk, label};
@@ -76,6 +76,9 @@ impl AccountKeys {
         AuthPrivateKey::from_seed(&self.prk.expand(&label("account/slot", &[slot])))
     }
 }
+
+// Every secret inside wipes itself.
+impl ZeroizeOnDrop for AccountKeys {}
 
 impl fmt::Debug for AccountKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use trefoil_shares::SharedSecret;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::bytes::{AccountId, AuthKey, EnvelopeKey, Locator};
 use crate::kdf::{Prk, label, lp, sha256};
@@ -89,6 +89,9 @@ impl FactorKeys {
         super::Enrolment::make(self, account_id, account_auth_key)
     }
 }
+
+// Every secret inside wipes itself.
+impl ZeroizeOnDrop for FactorKeys {}
 
 impl fmt::Debug for FactorKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

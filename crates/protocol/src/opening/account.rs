@@ -2,6 +2,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use trefoil_shares::{KeyScalar, Nonce, PublicPoint, Share, SharedSecret};
+use zeroize::ZeroizeOnDrop;
 
 use crate::account::AccountKeys;
 use crate::bytes::Blob;
@@ -87,6 +88,9 @@ impl OpenAccount {
         self.record.vault.clone()
     }
 }
+
+// Every secret inside wipes itself.
+impl ZeroizeOnDrop for OpenAccount {}
 
 impl fmt::Debug for OpenAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

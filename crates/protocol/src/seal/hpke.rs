@@ -8,7 +8,7 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::OpenError;
 use crate::bytes::EnvelopeKey;
@@ -61,6 +61,9 @@ impl EnvelopePrivateKey {
         .map_err(|_| OpenError)
     }
 }
+
+// The X25519 static secret inside wipes itself.
+impl ZeroizeOnDrop for EnvelopePrivateKey {}
 
 impl fmt::Debug for EnvelopePrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
