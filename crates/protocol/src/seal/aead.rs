@@ -53,6 +53,52 @@ mod tests {
 
     use super::*;
 
+    /// draft-irtf-cfrg-xchacha-03, appendix A.3.1.
+    #[test]
+    fn xchacha_vector() {
+        let text = include_str!("../../tests/vectors/draft-irtf-cfrg-xchacha-03.txt");
+        let value = |name: &str| {
+            let lines = text.lines().filter_map(|line| line.split_once(": "));
+            let mut values = lines.filter(|(found, _)| *found == name);
+            hex::decode(values.next().unwrap().1).unwrap()
+        };
+        let key: [u8; 32] = value("key").try_into().unwrap();
+        let sealed = [value("nonce"), value("ciphertext"), value("tag")].concat();
+        let plaintext = open(&key, &value("aad"), &sealed).unwrap();
+        assert_eq!(*plaintext, value("plaintext"));
+        assert_eq!(
+            seal(
+                &key,
+                &value("aad"),
+                &plaintext,
+                &mut Tape(value("nonce").into())
+            ),
+            sealed
+        );
+    }
+
+    /// Randomness that was written down before.
+    struct Tape(alloc::collections::VecDeque<u8>);
+
+    impl rand_core::TryRng for Tape {
+        type Error = core::convert::Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            unimplemented!("bytes only")
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            unimplemented!("bytes only")
+        }
+
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+            out.fill_with(|| self.0.pop_front().unwrap());
+            Ok(())
+        }
+    }
+
+    impl rand_core::TryCryptoRng for Tape {}
+
     #[test]
     fn opens_only_whole_and_in_place() {
         let sealed = seal(

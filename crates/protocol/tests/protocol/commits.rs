@@ -204,7 +204,7 @@ fn epochs_grow_where_shares_must_change() {
     let setting = Setting::new();
     type Edit = fn(&mut Payload);
     let edits: [Edit; 3] = [
-        |payload| drop(payload.factors.pop()),
+        |payload| payload.factors.truncate(3),
         |payload| payload.threshold = 3,
         |payload| {
             payload.custody = Custody::Guarded;
@@ -440,7 +440,7 @@ fn derived_actions() {
         ),
         (
             &own,
-            own.next_epoch(|p| drop(p.factors.pop())),
+            own.next_epoch(|p| p.factors.truncate(3)),
             &[RemoveFactor],
             NonceChange::Keep,
         ),

@@ -2,16 +2,23 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "helpers of tests may fail the test"
 )]
 
+mod attackers;
 mod changing;
 mod commits;
 mod custody;
+mod end_to_end;
+mod histories;
 mod kit;
 mod opening;
 mod records;
 mod restoring;
+mod secrets;
+mod size;
 mod support;
+mod vectors;

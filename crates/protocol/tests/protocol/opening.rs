@@ -315,9 +315,9 @@ fn state_and_record_must_agree() {
     let (keys, auth) = (factor(1), account.keys().auth());
     type Edit = fn(&mut trefoil_protocol::state::State);
     let edits: [Edit; 6] = [
-        |state| drop(state.commitments.pop()),
+        |state| state.commitments.truncate(1),
         |state| state.nonce_point = Some(state.public_key),
-        |state| drop(state.factors.pop()),
+        |state| state.factors.truncate(2),
         |state| state.factors[2].index = 7,
         |state| state.factors.swap(0, 1),
         |state| state.next_index = 3,
