@@ -14,7 +14,7 @@ use crate::bytes::{Blob, EnvelopeHash, NonceHash, PayloadHash, SealedNonce};
 use crate::envelope::{self, Contents, Place};
 use crate::factor::Enrolment;
 use crate::nonce::NonceKey;
-use crate::opening::{HeldFactor, OpenAccount};
+use crate::opening::{HeldFactor, OpenAccount, Opening, OpeningError};
 use crate::policy::Policy;
 use crate::record::{Custody, FactorEntry, Payload, SignedPayload, VERSION};
 use crate::state::{self, FactorNote, MfaSettings, State, StateKey};
@@ -229,10 +229,7 @@ impl Blueprint {
             NoncePlan::None => (None, None, None),
             NoncePlan::Keep(nonce, hash) => (Some(nonce.clone()), Some(*hash), None),
             NoncePlan::Seal(nonce) => {
-                let key = match (self.custody, self.held.first()) {
-                    (Custody::OneClick, Some(social)) => NonceKey::one_click(&social.keys),
-                    _ => NonceKey::guarded(&self.tenant, &self.secret),
-                };
+                let key = nonce_key(self.custody, &self.held, &self.tenant, &self.secret);
                 let sealed = key.seal(nonce, &keys.id(), rng);
                 (Some(nonce.clone()), Some(sealed.hash()), Some(sealed))
             }
@@ -263,21 +260,18 @@ impl Prepared {
         for made in &self.envelopes {
             let held = account.held.iter().find(|held| held.index == made.index);
             if let Some(held) = held {
-                let opening = crate::opening::Opening::begin(
-                    record.clone(),
-                    held.keys.clone(),
-                    &made.envelope,
-                )?;
+                let opening = Opening::begin(record.clone(), held.keys.clone(), &made.envelope)?;
                 if *opening.state() != account.state {
-                    return Err(crate::opening::OpeningError::Inconsistent.into());
+                    return Err(OpeningError::Inconsistent.into());
                 }
             }
         }
+        self.check_sealed()?;
         if record.custody == Custody::OneClick {
             return Ok(());
         }
         let commitments = Commitments::from_points(account.state.commitments.clone())
-            .map_err(|_| crate::opening::OpeningError::Inconsistent)?;
+            .map_err(|_| OpeningError::Inconsistent)?;
         let t = usize::from(record.threshold);
         let wrapped: Vec<Share> = account
             .shares
@@ -293,10 +287,47 @@ impl Prepared {
             subset.sort_by_key(Share::index);
             subset.dedup_by_key(|share| share.index());
             if subset.len() == t && reconstruct(&commitments, &subset)? != account.secret {
-                return Err(crate::opening::OpeningError::WrongKey.into());
+                return Err(OpeningError::WrongKey.into());
             }
         }
         Ok(())
+    }
+
+    /// Opens what only this commit holds: the sealed nonce, without which the key would be gone, and the vault.
+    fn check_sealed(&self) -> Result<(), ChangeError> {
+        let account = &self.account;
+        let record = &account.record;
+        if let Some(sealed) = &self.sealed_nonce {
+            let key = nonce_key(
+                record.custody,
+                &account.held,
+                &record.tenant,
+                &account.secret,
+            );
+            let opened = key.open(sealed, &record.account_id);
+            let nonce = opened.map_err(|_| OpeningError::WrongNonce)?;
+            let again = KeyScalar::from_parts(&account.secret, &nonce);
+            if again.map_err(|_| OpeningError::WrongKey)? != account.key {
+                return Err(OpeningError::WrongKey.into());
+            }
+        }
+        if Vault::open(&record.vault, &account.keys).map_err(OpeningError::from)? != account.vault {
+            return Err(OpeningError::Inconsistent.into());
+        }
+        Ok(())
+    }
+}
+
+/// What the nonce of this custody is sealed under. In one-click the first factor is the only one.
+fn nonce_key(
+    custody: Custody,
+    held: &[HeldFactor],
+    tenant: &Tenant,
+    secret: &SharedSecret,
+) -> NonceKey {
+    match (custody, held.first()) {
+        (Custody::OneClick, Some(social)) => NonceKey::one_click(&social.keys),
+        _ => NonceKey::guarded(tenant, secret),
     }
 }
 
