@@ -6,7 +6,7 @@ use core::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Custody, MAX_FACTORS, MAX_PAYLOAD, Payload, VERSION};
+use super::{Custody, FactorEntry, MAX_FACTORS, MAX_PAYLOAD, Payload, VERSION};
 use crate::bytes::{AccountId, AuthKey, Blob, PayloadHash, Signature};
 use crate::factor::EnrolmentError;
 use crate::kdf::{label, sha256};
@@ -31,6 +31,33 @@ pub struct VerifiedRecord {
     payload: Payload,
     signed: SignedPayload,
     hash: PayloadHash,
+}
+
+/// What has been verified before.
+#[derive(Clone, Copy)]
+enum Trust<'a> {
+    Nothing,
+    /// The proofs of the entries of this record.
+    ProofsOf(&'a VerifiedRecord),
+    /// These bytes as a whole.
+    Signatures,
+}
+
+impl Trust<'_> {
+    fn covers(self, payload: &Payload, entry: &FactorEntry) -> bool {
+        match self {
+            Self::Nothing => false,
+            // Locator and proof are about the auth key, the account id and the account's key and nothing else.
+            Self::ProofsOf(current) => {
+                current.account_id == payload.account_id
+                    && current.account_auth_key == payload.account_auth_key
+                    && current
+                        .factor_at(&entry.locator)
+                        .is_some_and(|held| held.enrolment() == entry.enrolment())
+            }
+            Self::Signatures => true,
+        }
+    }
 }
 
 /// Why bytes are not a record.
@@ -111,6 +138,32 @@ impl SignedPayload {
     /// # Errors
     /// One [`RecordError`] per kind of fault.
     pub fn verify(&self, tenant: &Tenant) -> Result<VerifiedRecord, RecordError> {
+        self.check(tenant, Trust::Nothing)
+    }
+
+    /// As [`Self::verify`], for a record that is to replace `current`. A factor's proof says nothing about revisions, so that
+    /// of an entry which `current` has in the same form is not checked a second time.
+    ///
+    /// # Errors
+    /// The same as those of [`Self::verify`].
+    pub fn verify_successor(
+        &self,
+        tenant: &Tenant,
+        current: &VerifiedRecord,
+    ) -> Result<VerifiedRecord, RecordError> {
+        self.check(tenant, Trust::ProofsOf(current))
+    }
+
+    /// As [`Self::verify`] but for the signatures: for a server that verified exactly these bytes before it stored them and
+    /// has compared their hash. A client never calls this.
+    ///
+    /// # Errors
+    /// The same as those of [`Self::verify`] but for signatures and proofs.
+    pub fn verified_before(&self, tenant: &Tenant) -> Result<VerifiedRecord, RecordError> {
+        self.check(tenant, Trust::Signatures)
+    }
+
+    fn check(&self, tenant: &Tenant, trust: Trust<'_>) -> Result<VerifiedRecord, RecordError> {
         let bytes = self.payload.as_bytes();
         if bytes.len() > MAX_PAYLOAD {
             return Err(RecordError::TooLarge);
@@ -121,10 +174,12 @@ impl SignedPayload {
             return Err(RecordError::UnknownVersion(version));
         }
         let payload: Payload = serde_json::from_slice(bytes).map_err(|_| RecordError::Malformed)?;
-        payload
-            .account_auth_key
-            .verify(LABEL, bytes, &self.signature)
-            .map_err(|_| RecordError::BadSignature)?;
+        if !matches!(trust, Trust::Signatures) {
+            payload
+                .account_auth_key
+                .verify(LABEL, bytes, &self.signature)
+                .map_err(|_| RecordError::BadSignature)?;
+        }
         if AccountId::of(&payload.account_auth_key) != payload.account_id {
             return Err(RecordError::WrongAccountId);
         }
@@ -132,7 +187,7 @@ impl SignedPayload {
             return Err(RecordError::WrongTenant);
         }
         payload.check_numbers()?;
-        payload.check_factors()?;
+        payload.check_factors(trust)?;
         Ok(VerifiedRecord {
             payload,
             signed: self.clone(),
@@ -157,7 +212,7 @@ impl Payload {
         }
     }
 
-    fn check_factors(&self) -> Result<(), RecordError> {
+    fn check_factors(&self, trust: Trust<'_>) -> Result<(), RecordError> {
         let indices: Vec<u32> = self.factors.iter().map(|entry| entry.index).collect();
         let ascending =
             indices.first().is_some_and(|first| *first >= 1) && indices.is_sorted_by(|a, b| a < b);
@@ -166,7 +221,11 @@ impl Payload {
         if !ascending || locators.len() != indices.len() || !one_click {
             return Err(RecordError::BadFactorList);
         }
-        for entry in &self.factors {
+        let to_check = self
+            .factors
+            .iter()
+            .filter(|entry| !trust.covers(self, entry));
+        for entry in to_check {
             entry
                 .enrolment()
                 .verify(&self.account_id, &self.account_auth_key)
@@ -204,5 +263,115 @@ impl Deref for VerifiedRecord {
 
     fn deref(&self) -> &Payload {
         &self.payload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Envelope;
+    use crate::factor::{EnrolmentError, FactorKeys, FactorSecret};
+    use crate::policy::Policy;
+
+    fn tenant() -> Tenant {
+        Tenant::new("acme").unwrap()
+    }
+
+    fn account(seed: u8, factors: &[u8]) -> (AuthPrivateKey, Payload) {
+        let auth = AuthPrivateKey::from_seed(&[seed; 32]);
+        let (id, key) = (AccountId::of(&auth.auth_key()), auth.auth_key());
+        let entry = |(at, seed): (usize, &u8)| {
+            let keys = FactorKeys::derive(&tenant(), &FactorSecret::from_bytes([*seed; 32]));
+            let hash = Envelope::new(alloc::vec![*seed]).hash();
+            FactorEntry::new(u32::try_from(at).unwrap() + 1, &keys.enrol(&id, &key), hash)
+        };
+        let payload = Payload {
+            version: VERSION,
+            tenant: tenant(),
+            account_id: id,
+            account_auth_key: key,
+            revision: 1,
+            previous: None,
+            epoch: 1,
+            restore: false,
+            custody: Custody::SelfCustody,
+            threshold: 2,
+            reset_key: key,
+            policy: Policy::default(),
+            nonce_hash: None,
+            factors: factors.iter().enumerate().map(entry).collect(),
+            state: Blob::new(Vec::new()),
+            vault: Blob::new(Vec::new()),
+        };
+        (auth, payload)
+    }
+
+    #[test]
+    fn a_successor_is_held_to_the_same_rules() {
+        let (auth, payload) = account(1, &[1, 2, 3]);
+        let current = SignedPayload::sign(&payload, &auth)
+            .verify(&tenant())
+            .unwrap();
+        let same = |payload: &Payload, auth: &AuthPrivateKey| {
+            let signed = SignedPayload::sign(payload, auth);
+            let result = signed.verify_successor(&tenant(), &current);
+            assert_eq!(result, signed.verify(&tenant()));
+            result
+        };
+        let (_, added) = account(1, &[1, 2, 3, 4]);
+        assert!(same(&added, &auth).is_ok());
+
+        // What is new or changed is checked.
+        let mut bad = added.clone();
+        bad.factors[3].proof = bad.factors[2].proof;
+        let refused = RecordError::BadFactor {
+            index: 4,
+            source: EnrolmentError::Proof,
+        };
+        assert_eq!(same(&bad, &auth), Err(refused));
+        let mut bad = added.clone();
+        bad.factors[0].proof = bad.factors[1].proof;
+        let refused = RecordError::BadFactor {
+            index: 1,
+            source: EnrolmentError::Proof,
+        };
+        assert_eq!(same(&bad, &auth), Err(refused));
+        let mut bad = added.clone();
+        bad.factors[1].auth_key = bad.factors[0].auth_key;
+        let refused = RecordError::BadFactor {
+            index: 2,
+            source: EnrolmentError::Locator,
+        };
+        assert_eq!(same(&bad, &auth), Err(refused));
+
+        // Another account with the entries of this one.
+        let (other_auth, mut other) = account(2, &[1, 2, 3]);
+        other.factors.clone_from(&payload.factors);
+        let refused = RecordError::BadFactor {
+            index: 1,
+            source: EnrolmentError::Proof,
+        };
+        assert_eq!(same(&other, &other_auth), Err(refused));
+        assert_eq!(same(&added, &other_auth), Err(RecordError::BadSignature));
+    }
+
+    #[test]
+    fn what_was_verified_before_is_still_parsed_and_counted() {
+        let (auth, payload) = account(1, &[1, 2, 3]);
+        let signed = SignedPayload::sign(&payload, &auth);
+        assert_eq!(signed.verified_before(&tenant()), signed.verify(&tenant()));
+        let mut bad = payload.clone();
+        bad.threshold = 4;
+        let bad = SignedPayload::sign(&bad, &auth);
+        assert_eq!(
+            bad.verified_before(&tenant()),
+            Err(RecordError::Inconsistent)
+        );
+        let cut = Blob::new(signed.payload.as_bytes()[1..].to_vec());
+        let cut = SignedPayload {
+            payload: cut,
+            ..signed
+        };
+        assert_eq!(cut.verified_before(&tenant()), Err(RecordError::Malformed));
     }
 }

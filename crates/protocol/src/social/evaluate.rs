@@ -6,6 +6,7 @@ use core::fmt;
 
 use rand_core::CryptoRng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use subtle::ConstantTimeEq;
 use trefoil_oprf::{Evaluation, EvaluationError, NodeIndex};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -26,7 +27,7 @@ pub const MAX_EVALUATE_REQUEST: usize = MAX_ID_TOKEN + 1024;
 pub const MAX_EVALUATE_RESPONSE: usize = 4 * 1024;
 
 /// An ID token (OpenID Connect Core 1.0 section 2). Whoever holds it and the ephemeral key is the user.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct IdToken(String);
 
 impl IdToken {
@@ -42,6 +43,14 @@ impl IdToken {
         &self.0
     }
 }
+
+impl PartialEq for IdToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for IdToken {}
 
 impl fmt::Debug for IdToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use rand_chacha::ChaCha20Rng;
 use trefoil_protocol::change::{Accepted, Change, ChangeError, restore};
 use trefoil_protocol::envelope::{self, Place};
@@ -272,8 +273,17 @@ impl Life {
     }
 }
 
+const REGRESSIONS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/proptest-regressions/histories.txt"
+);
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_history_keeps_the_key_and_nothing_else_opens(

@@ -93,9 +93,11 @@ fn any_two_factors_open_it_offline() {
 
 #[test]
 fn damage_anywhere_in_the_text_is_noticed() {
-    let text = guarded().kit().to_text();
+    let text = one_click(&mut rng(4)).0.kit().to_text();
     let body = text.find('\n').unwrap() + 1..text.rfind("\n-----END").unwrap();
-    for (at, found) in text.char_indices() {
+    // All of the armor and of the checksum, and every fifth character of the JSON.
+    let chosen = |at: &usize| *at < 100 || *at + 100 > text.len() || at.is_multiple_of(5);
+    for (at, found) in text.char_indices().filter(|(at, _)| chosen(at)) {
         let mut damaged: Vec<char> = text.chars().collect();
         damaged[at] = if found == 'A' { 'B' } else { 'A' };
         let damaged: String = damaged.iter().collect();

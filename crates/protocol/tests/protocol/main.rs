@@ -22,3 +22,4 @@ mod secrets;
 mod size;
 mod support;
 mod vectors;
+mod wire;

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use trefoil_protocol::account::{AccountKeys, ed25519_wallet_seed};
 use trefoil_protocol::bytes::{Envelope, SealedNonce};
 use trefoil_protocol::change::{Accepted, Change, ChangeError, create};
+use trefoil_protocol::envelope::{self, Place};
 use trefoil_protocol::factor::{EnrolmentError, FactorKeys, FactorKind, FactorSecret};
 use trefoil_protocol::nonce::NonceKey;
 use trefoil_protocol::opening::{Opening, OpeningError};
 use trefoil_protocol::record::Custody;
-use trefoil_protocol::state::MAX_LABEL;
+use trefoil_protocol::state::{MAX_LABEL, StateError, StateKey};
 use trefoil_protocol::tenant::Tenant;
-use trefoil_shares::{KeyScalar, ReconstructError};
+use trefoil_shares::{KeyScalar, ReconstructError, Share};
 
 use crate::support::*;
 
@@ -353,4 +354,73 @@ fn state_and_record_must_agree() {
         forged.open(&numbered([1, 2])).unwrap_err(),
         OpeningError::WrongKey
     );
+}
+
+/// The account's own hand, with a broken client: an envelope of this record's place that holds something else.
+fn with_contents(
+    stored: &Stored,
+    account: &trefoil_protocol::opening::OpenAccount,
+    edit: impl FnOnce(&mut envelope::Contents),
+) -> Stored {
+    let keys = factor(2);
+    let place = Place {
+        account_id: stored.record.account_id,
+        epoch: stored.record.epoch,
+        index: 2,
+    };
+    let mut contents = envelope::open(&stored.envelopes[&2], &keys, place).unwrap();
+    edit(&mut contents);
+    let made = envelope::seal(&contents, &keys.envelope_key(), place, &mut rng(12)).unwrap();
+    let mut forged = stored.forge(
+        &factor(1),
+        account.keys().auth(),
+        |payload, _| payload.factors[1].envelope_hash = made.hash(),
+        &mut rng(13),
+    );
+    forged.envelopes.insert(2, made);
+    forged
+}
+
+#[test]
+fn an_envelope_that_contradicts_its_record_never_gives_another_key() {
+    let mut rng = rng(11);
+    let (stored, account) = self_custody(2, 3, &mut rng);
+    let (both, others) = (numbered([1, 2]), numbered([1, 3]));
+
+    let other_state = with_contents(&stored, &account, |contents| {
+        contents.state_key = StateKey::from_bytes([7; 32]);
+    });
+    assert_eq!(
+        other_state.begin(&both).unwrap_err(),
+        OpeningError::StaleEnvelope { index: 2 }
+    );
+    assert_eq!(
+        other_state.begin(&numbered([2])).unwrap_err(),
+        OpeningError::State(StateError::Sealed)
+    );
+    let no_share = with_contents(&stored, &account, |contents| contents.share = None);
+    assert_eq!(
+        no_share.begin(&both).unwrap_err(),
+        OpeningError::Inconsistent
+    );
+    let wrong_share = with_contents(&stored, &account, |contents| {
+        contents.share = Some(Share::from_parts(2, &[7; 32]).unwrap());
+    });
+    let error = wrong_share.open(&both).unwrap_err();
+    let OpeningError::Shares(error) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        error
+            .bad_indices()
+            .iter()
+            .map(|i| i.get())
+            .collect::<Vec<_>>(),
+        [2]
+    );
+    // One more good factor is what is missing, and with it the account opens.
+    assert_eq!(error.missing(), 1);
+    for forged in [other_state, no_share, wrong_share] {
+        assert_eq!(forged.open(&others).unwrap().key(), account.key());
+    }
 }

@@ -1,7 +1,10 @@
 //! How large an account is, and that it stays so.
 
 use trefoil_protocol::bytes::{Envelope, Signature};
-use trefoil_protocol::change::Change;
+use trefoil_protocol::change::{Change, NewFactor};
+use trefoil_protocol::factor::FactorKind;
+use trefoil_protocol::record::{Custody, MAX_PAYLOAD};
+use trefoil_protocol::wire::MAX_BODY;
 
 use crate::support::*;
 
@@ -49,10 +52,7 @@ fn replacing_factors_leaves_nothing_behind() {
     let first = size(&stored);
     for round in 0..40_u8 {
         let change = Change {
-            add: vec![present(
-                trefoil_protocol::factor::FactorKind::Device,
-                10 + round,
-            )],
+            add: vec![present(FactorKind::Device, 10 + round)],
             remove: vec![account.record().factors[2].index],
             ..Change::default()
         };
@@ -67,4 +67,26 @@ fn replacing_factors_leaves_nothing_behind() {
         "{} after {first}",
         size(&stored)
     );
+}
+
+#[test]
+fn the_largest_account_fits_what_a_server_takes() {
+    let mut rng = rng(3);
+    let (mut stored, _) = one_click(&mut rng);
+    let change = Change {
+        custody: Some(Custody::SelfCustody),
+        threshold: Some(254),
+        add: (2..=255)
+            .map(|number| NewFactor::present(FactorKind::OtherDevice, "a device", factor(number)))
+            .collect(),
+        ..Change::default()
+    };
+    let account = stored.open(&[factor(1)]).unwrap();
+    let prepared = account.prepare(&change, NOW, &mut rng).unwrap();
+    assert!(prepared.record().signed().payload.as_bytes().len() <= MAX_PAYLOAD);
+    let body = serde_json::to_vec(&prepared.commit_request()).unwrap();
+    assert!(body.len() <= MAX_BODY, "{} bytes", body.len());
+    stored.commit(&prepared).unwrap();
+    let opened = stored.open(&numbered(2..=255)).unwrap();
+    assert_eq!(opened.key(), account.key());
 }
