@@ -1,3 +1,74 @@
-//! The `trefoil` command.
+//! The `trefoil` command: a demo, the servers, a wallet, and the dealer of development networks.
+//!
+//! One file per command under `commands`; `local` is a whole network on this machine; the rest is how a command talks
+//! to its user: `args`, `ui`, `secrets`, `failure`.
 
-fn main() {}
+mod app;
+mod args;
+mod commands;
+mod failure;
+mod files;
+mod local;
+mod secrets;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::failure::{Exit, Failure};
+use crate::ui::Ui;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_arguments(&error),
+    };
+    let ui = Ui::new(cli.json);
+    match run(&ui, cli) {
+        Ok(()) => Exit::Success.into(),
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(ui: &Ui, cli: Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| {
+            Failure::new(Exit::Other, "io", format!("cannot start threads: {source}"))
+        })?;
+    let done = runtime.block_on(commands::run(ui, cli.command));
+    // Servers of a demo may still have connections open; nobody waits for them.
+    runtime.shutdown_background();
+    done
+}
+
+/// Help and version are no errors; anything else is told as every failure is.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::Success.into();
+    }
+    // The arguments are not understood, so whether JSON is wanted is looked up by hand.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if json {
+        Ui::new(true).failure(&Failure::new(Exit::Usage, "usage", first_line(error)));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage.into()
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let line = text
+        .lines()
+        .next()
+        .unwrap_or("the arguments are not understood");
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}

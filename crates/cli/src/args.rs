@@ -1,0 +1,378 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use trefoil::{Tenant, VerifierId};
+
+use crate::failure::EXIT_CODES;
+
+/// A wallet key in several factors and no single hand.
+#[derive(Debug, Parser)]
+#[command(name = "trefoil", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// Print one JSON object a line, errors too
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start every server on this machine and act as a wallet app, from one click to two of three
+    Demo(Demo),
+    /// Run servers
+    #[command(subcommand)]
+    Serve(Serve),
+    /// Use a wallet
+    Wallet(Wallet),
+    /// Make node networks
+    #[command(subcommand)]
+    Network(Network),
+    /// List the exit codes
+    #[command(after_help = EXIT_CODES)]
+    ExitCodes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep what the servers and the device store, in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) size: NetworkSize,
+}
+
+/// How many nodes a local network has.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct NetworkSize {
+    /// Nodes of a new network [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) nodes: Option<u16>,
+    /// Nodes of a new network that must answer [default: 2]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threshold: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Serve {
+    /// Metadata server, nodes and a login provider in one process, for development
+    Dev(ServeDev),
+    /// A metadata server
+    Metadata(ServeMetadata),
+    /// One node of a network
+    Node(ServeNode),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeDev {
+    /// Where everything is kept; `network.json` in it is for `trefoil wallet`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The name space of accounts
+    #[arg(long, default_value = "dev")]
+    pub(crate) tenant: Tenant,
+    #[command(flatten)]
+    pub(crate) size: NetworkSize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeMetadata {
+    /// Settings as TOML: `listen`, `public_url`, `data`, `tenants`; arguments go first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address and port; put a proxy that ends TLS before anything but loopback
+    #[arg(long, value_name = "ADDRESS", env = "TREFOIL_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// How clients reach this server, without a slash at the end; it is part of what they sign
+    #[arg(long, value_name = "URL", env = "TREFOIL_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// Where the two database files lie
+    #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// A tenant to serve; may be repeated
+    #[arg(long = "tenant", value_name = "TENANT")]
+    pub(crate) tenants: Vec<Tenant>,
+    /// Serve every tenant, for development
+    #[arg(long, conflicts_with = "tenants")]
+    pub(crate) any_tenant: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeNode {
+    /// Settings as TOML: `listen`, `manifest`, `secrets`, `verifiers`; arguments go first
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address and port; put a proxy that ends TLS before anything but loopback
+    #[arg(long, value_name = "ADDRESS", env = "TREFOIL_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The network's signed manifest
+    #[arg(long, value_name = "FILE", env = "TREFOIL_MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// This node's secret file, mode 0600
+    #[arg(long, value_name = "FILE", env = "TREFOIL_NODE_SECRETS")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// TOML with the `[[verifier]]` tables, the same at every node of the network
+    #[arg(long, value_name = "FILE", env = "TREFOIL_VERIFIERS")]
+    pub(crate) verifiers: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Network {
+    /// Make the keys of a whole network in one place: for development only
+    Dealer(Dealer),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dealer {
+    /// A node's address, without a slash at the end; repeat it for each node
+    #[arg(long = "node", value_name = "URL", required = true)]
+    pub(crate) nodes: Vec<String>,
+    /// Nodes that must answer
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: u16,
+    /// Where `manifest.json` and one secret file for each node go; nothing there is overwritten
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wallet {
+    /// The network file, as `trefoil serve dev` writes it
+    #[arg(long, global = true, value_name = "FILE", env = "TREFOIL_NETWORK")]
+    pub(crate) network: Option<PathBuf>,
+    /// Where this device keeps its factor and what it has seen
+    #[arg(long, global = true, value_name = "DIR", env = "TREFOIL_DEVICE_DIR")]
+    pub(crate) device_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: WalletCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WalletCommand {
+    /// Log in with a social login; a new user gets a wallet
+    Login(Login),
+    /// Show what this device knows, without asking any server
+    Status(Status),
+    /// Sign a message as Ethereum wallets do (EIP-191)
+    Sign(Sign),
+    /// Spread the key over several factors
+    #[command(subcommand)]
+    Mfa(Mfa),
+    /// The factors of the wallet
+    #[command(subcommand)]
+    Factor(Factor),
+    /// Open the wallet with any factors, or offline from a recovery kit
+    Open(Open),
+    /// Write the recovery kit or the private key to a file
+    Export(Export),
+}
+
+/// Which factors are at hand. The device's own factor joins by itself.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Factors at hand (this device's own joins by itself)")]
+pub(crate) struct Factors {
+    /// Log in at a development provider as this user
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dev_user: Option<String>,
+    /// Read the login provider's ID token from this file, or - for standard input; the nonce it needs is shown first
+    #[arg(long, value_name = "FILE", conflicts_with = "dev_user")]
+    pub(crate) id_token_file: Option<PathBuf>,
+    /// Ask for the login provider's ID token
+    #[arg(long, conflicts_with_all = ["dev_user", "id_token_file"])]
+    pub(crate) id_token: bool,
+    /// Which login provider; the network file's first one unless named
+    #[arg(long, value_name = "VERIFIER")]
+    pub(crate) verifier: Option<VerifierId>,
+    /// Read the recovery phrase from this file, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) phrase_file: Option<PathBuf>,
+    /// Ask for the recovery phrase
+    #[arg(long, conflicts_with = "phrase_file")]
+    pub(crate) phrase: bool,
+    /// Read the dApp share from this file, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dapp_share_file: Option<PathBuf>,
+    /// Ask for the dApp share
+    #[arg(long, conflicts_with = "dapp_share_file")]
+    pub(crate) dapp_share: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+    /// Do not create a wallet for a new user
+    #[arg(long)]
+    pub(crate) existing: bool,
+    /// A new user's wallet gets the private key in this file (64 hexadecimal digits), or - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "existing")]
+    pub(crate) import_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Put the device file's previous copy in place of a damaged one, which is kept beside it
+    #[arg(long)]
+    pub(crate) restore_device: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sign {
+    /// The message
+    #[arg(required_unless_present = "message_file")]
+    pub(crate) message: Option<String>,
+    /// Read the message from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "message")]
+    pub(crate) message_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mfa {
+    /// Turn it on: any two of the factors open the wallet from then on; the address stays
+    Enable(MfaEnable),
+    /// Do not offer it on this device again
+    Decline(Opening),
+}
+
+/// A command with nothing but factors.
+#[derive(Debug, Args)]
+pub(crate) struct Opening {
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+}
+
+/// How a new phrase or share reaches its keeper and comes back.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Drill {
+    /// Write the new words to this new file (mode 0600) instead of showing them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) words_out: Option<PathBuf>,
+    /// Read the words back from this file, or - for standard input, instead of asking: from where they will be kept
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proof_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Words {
+    #[value(name = "12")]
+    Twelve,
+    #[value(name = "24")]
+    TwentyFour,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MfaEnable {
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+    #[command(flatten)]
+    pub(crate) drill: Drill,
+    /// Length of the recovery phrase
+    #[arg(long, value_name = "COUNT", default_value = "24")]
+    pub(crate) words: Words,
+    /// What to call this device
+    #[arg(long, value_name = "LABEL", default_value = "this computer")]
+    pub(crate) device_label: String,
+    /// What to call the recovery phrase
+    #[arg(long, value_name = "LABEL", default_value = "recovery phrase")]
+    pub(crate) phrase_label: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Factor {
+    /// List the factors
+    List(Opening),
+    /// Add a factor
+    Add(FactorAdd),
+    /// Remove a factor; all others get new shares
+    Remove(FactorRemove),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewFactor {
+    /// 12 or 24 words for the user
+    Phrase,
+    /// This device
+    Device,
+    /// 24 words for the app
+    DappShare,
+    /// Another social login
+    Social,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FactorAdd {
+    /// Which kind
+    pub(crate) kind: NewFactor,
+    /// What to call it
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Option<String>,
+    /// Length of a new recovery phrase
+    #[arg(long, value_name = "COUNT", default_value = "24")]
+    pub(crate) words: Words,
+    /// The new social login: this user at a development provider
+    #[arg(long, value_name = "NAME")]
+    pub(crate) new_dev_user: Option<String>,
+    /// The new social login: the ID token in this file, or - for standard input; the nonce it needs is shown first
+    #[arg(long, value_name = "FILE", conflicts_with = "new_dev_user")]
+    pub(crate) new_id_token_file: Option<PathBuf>,
+    /// The new social login's provider
+    #[arg(long, value_name = "VERIFIER")]
+    pub(crate) new_verifier: Option<VerifierId>,
+    #[command(flatten)]
+    pub(crate) drill: Drill,
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FactorRemove {
+    /// Its index, as `factor list` shows it
+    pub(crate) index: u32,
+    /// Accept that losing any one more factor would lose the key
+    #[arg(long)]
+    pub(crate) accept_no_spare_factor: bool,
+    /// Accept that only one factor is left from which an opening can start
+    #[arg(long)]
+    pub(crate) accept_one_primary_factor: bool,
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Open {
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+    /// Open this recovery kit instead of asking any server
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit: Option<PathBuf>,
+    /// Write the private key of a wallet opened from its kit to this new file (mode 0600)
+    #[arg(long, value_name = "FILE", requires = "kit")]
+    pub(crate) key_out: Option<PathBuf>,
+    /// The server was set back after a loss, and you are sure of that: put this device's newer record back
+    #[arg(long, conflicts_with = "kit")]
+    pub(crate) restore: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = true)]
+pub(crate) struct ExportWhat {
+    /// Write the recovery kit to this new file: useless without enough factors
+    #[arg(long, value_name = "FILE", group = "what")]
+    pub(crate) kit_out: Option<PathBuf>,
+    /// Write the private key to this new file (mode 0600): whoever reads it has the wallet
+    #[arg(long, value_name = "FILE", group = "what")]
+    pub(crate) key_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) what: ExportWhat,
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+}

@@ -1,0 +1,388 @@
+//! `trefoil demo`: every server on this machine, and a wallet app that goes from one click to two of three.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use trefoil::device::{DeviceStore, FileDeviceStore, MemoryDeviceStore};
+use trefoil::{
+    Account, DappShare, Environment, Factor, FactorKind, LoginError, Opened, RecoveryPhrase,
+    Tenant, Trefoil, VerifierId,
+};
+use trefoil_testkit::oidc::OpenIdProvider;
+
+use super::wallet::ethereum;
+use crate::args::Demo;
+use crate::failure::{Exit, Failure};
+use crate::local::LocalNetwork;
+use crate::ui::Ui;
+
+/// The user's factors at the time of the pairs.
+const FACTORS: [FactorKind; 3] = [
+    FactorKind::Social,
+    FactorKind::Device,
+    FactorKind::RecoveryPhrase,
+];
+const MESSAGE: &str = "Hello from Trefoil";
+
+/// The user, with everything the user has.
+struct User {
+    network: LocalNetwork,
+    subject: String,
+    /// Where the user's own device keeps its state.
+    device: PathBuf,
+    phrase: Option<RecoveryPhrase>,
+    address: String,
+}
+
+pub(crate) async fn run(ui: Ui, arguments: Demo) -> Result<(), Failure> {
+    let temporary = match &arguments.data {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(|source| {
+            Failure::io("create", Path::new("a temporary directory"), &source)
+        })?),
+    };
+    let data = match (&arguments.data, &temporary) {
+        (Some(kept), _) => kept.clone(),
+        (None, Some(temporary)) => temporary.path().join("demo"),
+        (None, None) => return Err(broken("no directory")),
+    };
+    let tenant = Tenant::new("demo").map_err(broken)?;
+    let network = ui
+        .busy(
+            "starting the servers",
+            LocalNetwork::start(&data, &tenant, arguments.size),
+        )
+        .await?;
+    ui.note(format_args!(
+        "Metadata server, nodes and login provider are running on this machine.\n"
+    ));
+
+    // A new user each time, so that the demo can run again on data that were kept.
+    let mut random = [0; 4];
+    rand_core::Rng::fill_bytes(&mut Environment::system().rng(), &mut random);
+    let subject = format!("alice-{}", hex::encode(random));
+    let device = data.join("devices").join(&subject);
+    let mut user = User {
+        network,
+        subject,
+        device,
+        phrase: None,
+        address: String::new(),
+    };
+
+    one_click(ui, &mut user).await?;
+    login_again(ui, &user).await?;
+    enable_mfa(ui, &mut user).await?;
+    for (i, first) in FACTORS.iter().enumerate() {
+        for second in FACTORS.iter().skip(i + 1) {
+            reconstruct(ui, &user, *first, *second).await?;
+        }
+    }
+    below_threshold(ui, &user).await?;
+    remove_factor(ui, &user).await?;
+    removed_factor_refused(ui, &user).await?;
+    sign(ui, &user).await?;
+    if let Some(kept) = &arguments.data {
+        ui.note(format_args!(
+            "\nWhat the servers and the device keep lies in {}.",
+            kept.display()
+        ));
+    }
+    Ok(())
+}
+
+/// A new user logs in and has a wallet.
+async fn one_click(ui: Ui, user: &mut User) -> Result<(), Failure> {
+    let app = user.on_own_device()?;
+    let opened = ui.busy("logging in", user.social_login(&app)).await?;
+    let Opened::NoAccount(new) = opened else {
+        return Err(broken("a new user has an account"));
+    };
+    let account = ready(ui.busy("creating the wallet", new.create()).await?)?;
+    user.address = account.ethereum_address().to_string();
+    let trips = app.round_trips().count();
+    ui.step(
+        "one_click",
+        json!({ "address": user.address, "round_trips": trips, "nonce": "stored" }),
+        format!(
+            "One click      {}\n               created in {trips} round trips; the key is the login's half plus the server's nonce",
+            user.address
+        ),
+    );
+    Ok(())
+}
+
+/// The same login opens the same wallet.
+async fn login_again(ui: Ui, user: &User) -> Result<(), Failure> {
+    let app = user.on_own_device()?;
+    let account = ready(ui.busy("logging in", user.social_login(&app)).await?)?;
+    let (address, trips) = (user.same_address(&account)?, app.round_trips().count());
+    ui.step(
+        "login_again",
+        json!({ "address": address, "round_trips": trips }),
+        format!("Login again    {address}\n               opened in {trips} round trips: nodes, then metadata server"),
+    );
+    Ok(())
+}
+
+/// The same key, spread over three factors; the nonce goes in the same write.
+async fn enable_mfa(ui: Ui, user: &mut User) -> Result<(), Failure> {
+    let app = user.on_own_device()?;
+    let mut account = ready(user.social_login(&app).await?)?;
+    let mut upgrade = account.enable_mfa();
+    upgrade
+        .device("laptop")?
+        .recovery_phrase("paper in the drawer")?;
+    let words = upgrade
+        .recovery_phrase_words()
+        .ok_or_else(|| broken("no phrase was drafted"))?;
+    // The drill: a real user types this back from the paper.
+    upgrade.prove_recovery_phrase(&words)?;
+    ui.busy("turning MFA on", upgrade.commit()).await?;
+    user.phrase = Some(RecoveryPhrase::parse(&words)?);
+
+    let address = user.same_address(&account)?;
+    let factors: Vec<_> = account
+        .factors()
+        .iter()
+        .map(|note| note.kind.as_str())
+        .collect();
+    let threshold = account.threshold();
+    ui.step(
+        "enable_mfa",
+        json!({ "address": address, "threshold": threshold, "factors": factors, "nonce": "deleted" }),
+        format!(
+            "MFA on         {address}\n               any {threshold} of: {}; the server's nonce is deleted",
+            factors.join(", ")
+        ),
+    );
+    Ok(())
+}
+
+/// Two factors, nothing else: a device that never saw the account unless the device is one of the two.
+async fn reconstruct(
+    ui: Ui,
+    user: &User,
+    first: FactorKind,
+    second: FactorKind,
+) -> Result<(), Failure> {
+    let pair = [first, second];
+    let app = user.app_for(&pair)?;
+    let opening = async {
+        let opened = if pair.contains(&FactorKind::Social) {
+            user.social_login(&app).await?
+        } else {
+            app.log_in_with([user.phrase()?]).await?.open().await?
+        };
+        match opened {
+            // The device's own factor has joined by itself.
+            Opened::Ready(account) => Ok(account),
+            Opened::NeedsFactors(mut pending) => {
+                pending.provide(user.phrase()?).await?;
+                ready(pending.open().await?)
+            }
+            _ => Err(broken("the pair does not open")),
+        }
+    };
+    let account = ui.busy("opening", opening).await?;
+    let address = user.same_address(&account)?;
+    let factors = pair.map(FactorKind::as_str);
+    ui.step(
+        "reconstruct",
+        json!({ "factors": factors, "address": address }),
+        format!(
+            "Any two        {address}\n               {}",
+            factors.join(" + ")
+        ),
+    );
+    Ok(())
+}
+
+/// One factor is not enough.
+async fn below_threshold(ui: Ui, user: &User) -> Result<(), Failure> {
+    let app = user.on_new_device()?;
+    let Opened::NeedsFactors(pending) = user.social_login(&app).await? else {
+        return Err(broken("one factor opens the wallet"));
+    };
+    let missing = pending.missing();
+    ui.step(
+        "below_threshold",
+        json!({ "factors": ["social"], "error": "needs_factors", "missing": missing }),
+        format!("One alone      refused: social alone needs {missing} more factor"),
+    );
+    Ok(())
+}
+
+/// A fourth factor is added, then one is removed: all others get new shares.
+async fn remove_factor(ui: Ui, user: &User) -> Result<(), Failure> {
+    let app = user.on_own_device()?;
+    let mut account = ready(user.social_login(&app).await?)?;
+    let mut adding = account.change();
+    adding.dapp_share("kept by the app")?;
+    let words = adding
+        .dapp_share_words()
+        .ok_or_else(|| broken("no dApp share was drafted"))?;
+    adding.prove_dapp_share(&words)?;
+    ui.busy("adding a dApp share", adding.commit()).await?;
+    let share = DappShare::parse(&words)?;
+
+    let phrase = account
+        .factors()
+        .iter()
+        .find(|note| note.kind == FactorKind::RecoveryPhrase)
+        .map(|note| note.index);
+    let phrase = phrase.ok_or_else(|| broken("the phrase is not listed"))?;
+    let mut removing = account.change();
+    removing.remove(phrase)?;
+    ui.busy("removing the recovery phrase", removing.commit())
+        .await?;
+    let (address, epoch) = (user.same_address(&account)?, account.epoch());
+
+    // The one added takes part like any other.
+    let app = user.on_new_device()?;
+    let Opened::NeedsFactors(mut pending) = user.social_login(&app).await? else {
+        return Err(broken("one factor opens the wallet"));
+    };
+    pending.provide(share).await?;
+    user.same_address(&ready(pending.open().await?)?)?;
+    let factors: Vec<_> = account
+        .factors()
+        .iter()
+        .map(|note| note.kind.as_str())
+        .collect();
+    ui.step(
+        "remove_factor",
+        json!({ "factor": "recovery_phrase", "epoch": epoch, "added": "dapp_share", "factors": factors, "address": address }),
+        format!(
+            "Replaced       {address}\n               dapp_share added, recovery_phrase removed; epoch {epoch}: {}",
+            factors.join(", ")
+        ),
+    );
+    Ok(())
+}
+
+/// What was removed opens nothing any more.
+async fn removed_factor_refused(ui: Ui, user: &User) -> Result<(), Failure> {
+    let app = user.on_new_device()?;
+    let refused = match app.log_in_with([user.phrase()?]).await {
+        Ok(_) => return Err(broken("a removed factor logs in")),
+        Err(refused) => refused,
+    };
+    if !matches!(
+        &refused,
+        LoginError::Metadata(trefoil_client::metadata::LoginError::FactorRemoved)
+    ) {
+        return Err(refused.into());
+    }
+    let failure = Failure::from(refused);
+    ui.step(
+        "removed_factor_refused",
+        json!({ "factor": "recovery_phrase", "error": failure.code(), "message": failure.message() }),
+        format!("Removed one    refused: {}", failure.message()),
+    );
+    Ok(())
+}
+
+/// The key is an ordinary one.
+async fn sign(ui: Ui, user: &User) -> Result<(), Failure> {
+    let app = user.on_own_device()?;
+    let account = ready(user.social_login(&app).await?)?;
+    user.same_address(&account)?;
+    let signed = ethereum::sign(&account, MESSAGE.as_bytes())?;
+    if signed.recovered_address != user.address {
+        return Err(broken("the signature is another key's"));
+    }
+    ui.step(
+        "sign",
+        json!({ "message": MESSAGE, "signature": signed.signature, "recovered_address": signed.recovered_address }),
+        format!(
+            "Signed         {}\n               recovered from the signature of {MESSAGE:?}",
+            signed.recovered_address
+        ),
+    );
+    Ok(())
+}
+
+impl User {
+    /// The app on the user's own device.
+    fn on_own_device(&self) -> Result<Trefoil, Failure> {
+        self.app(FileDeviceStore::in_directory(&self.device))
+    }
+
+    /// The app on a device that never saw the account.
+    fn on_new_device(&self) -> Result<Trefoil, Failure> {
+        self.app(MemoryDeviceStore::new())
+    }
+
+    fn app_for(&self, factors: &[FactorKind]) -> Result<Trefoil, Failure> {
+        if factors.contains(&FactorKind::Device) {
+            self.on_own_device()
+        } else {
+            self.on_new_device()
+        }
+    }
+
+    fn app(&self, devices: impl DeviceStore + 'static) -> Result<Trefoil, Failure> {
+        Ok(self.network.app.builder().device_store(devices).build()?)
+    }
+
+    /// The user goes to the login provider and comes back with an ID token.
+    async fn social_login(&self, app: &Trefoil) -> Result<Opened, Failure> {
+        let (verifier, provider) = self.provider()?;
+        let login = app.begin_login();
+        let claims = provider.claims(&self.subject).nonce(&login.oidc_nonce());
+        let id_token = provider.id_token(&claims).map_err(broken)?;
+        Ok(login.complete(verifier, &id_token).await?.open().await?)
+    }
+
+    /// The one that the app runs itself: only such logins may have a dApp share.
+    fn provider(&self) -> Result<(&VerifierId, &OpenIdProvider), Failure> {
+        let custom = self
+            .network
+            .app
+            .verifiers
+            .iter()
+            .find(|verifier| verifier.custom);
+        let custom = custom.ok_or_else(|| broken("no custom verifier"))?;
+        let found = self
+            .network
+            .providers
+            .iter()
+            .find(|(id, _)| *id == custom.id);
+        found
+            .map(|(id, provider)| (id, provider))
+            .ok_or_else(|| broken("no provider"))
+    }
+
+    fn phrase(&self) -> Result<Factor, Failure> {
+        self.phrase
+            .clone()
+            .map(Factor::from)
+            .ok_or_else(|| broken("no phrase yet"))
+    }
+
+    /// The wallet must be the same throughout.
+    fn same_address(&self, account: &Account) -> Result<String, Failure> {
+        let address = account.ethereum_address().to_string();
+        if address == self.address {
+            Ok(address)
+        } else {
+            Err(broken("the address has changed"))
+        }
+    }
+}
+
+fn ready(opened: Opened) -> Result<Account, Failure> {
+    match opened {
+        Opened::Ready(account) => Ok(account),
+        _ => Err(broken("the wallet does not open")),
+    }
+}
+
+fn broken(what: impl std::fmt::Display) -> Failure {
+    Failure::new(
+        Exit::Other,
+        "demo_failed",
+        format!("the demo went wrong: {what}"),
+    )
+}

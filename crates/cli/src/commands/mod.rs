@@ -1,0 +1,30 @@
+//! One file per command.
+
+mod demo;
+mod network_dealer;
+mod serve_dev;
+mod serve_metadata;
+mod serve_node;
+mod wallet;
+
+use serde_json::json;
+
+use crate::args::{Command, Network, Serve};
+use crate::failure::{EXIT_CODES, Failure};
+use crate::ui::Ui;
+
+pub(crate) async fn run(ui: &Ui, command: Command) -> Result<(), Failure> {
+    let ui = *ui;
+    match command {
+        Command::Demo(arguments) => demo::run(ui, arguments).await,
+        Command::Serve(Serve::Dev(arguments)) => serve_dev::run(ui, arguments).await,
+        Command::Serve(Serve::Metadata(arguments)) => serve_metadata::run(ui, arguments).await,
+        Command::Serve(Serve::Node(arguments)) => serve_node::run(ui, arguments).await,
+        Command::Wallet(arguments) => wallet::run(ui, arguments).await,
+        Command::Network(Network::Dealer(arguments)) => network_dealer::run(ui, &arguments),
+        Command::ExitCodes => {
+            ui.step("exit_codes", json!({ "text": EXIT_CODES }), EXIT_CODES);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `trefoil wallet factor add`.
+
+use serde_json::json;
+
+use super::opening::{self, IdTokenSource};
+use super::setup::Setup;
+use super::{factor_list, words};
+use crate::args::{FactorAdd, NewFactor};
+use crate::failure::Failure;
+use crate::secrets::Source;
+
+pub(crate) async fn run(setup: &Setup, arguments: FactorAdd) -> Result<(), Failure> {
+    let ui = setup.ui;
+    let social = new_login(&arguments)?;
+    let (app, trefoil, mut account) = opening::open(setup, &arguments.factors).await?;
+    let known: Vec<u32> = account.factors().iter().map(|note| note.index).collect();
+    let label = |default: &str| {
+        arguments
+            .label
+            .clone()
+            .unwrap_or_else(|| default.to_owned())
+    };
+
+    let mut change = account.change();
+    match arguments.kind {
+        NewFactor::Device => {
+            change.device(label("this computer"))?;
+        }
+        NewFactor::Phrase => {
+            change.recovery_phrase_of(label("recovery phrase"), arguments.words.into())?;
+            let new = change.recovery_phrase_words().unwrap_or_default();
+            let typed = words::drill(setup, &arguments.drill, "recovery phrase", &new)?;
+            change.prove_recovery_phrase(&typed)?;
+        }
+        NewFactor::DappShare => {
+            change.dapp_share(label("dApp share"))?;
+            let new = change.dapp_share_words().unwrap_or_default();
+            let typed = words::drill(setup, &arguments.drill, "dApp share", &new)?;
+            change.prove_dapp_share(&typed)?;
+        }
+        NewFactor::Social => {
+            let verifier = app.verifier(arguments.new_verifier.as_ref())?;
+            if let Some(source) = social {
+                let login = opening::new_social(ui, &trefoil, verifier, source).await?;
+                change.social(label(verifier.id.as_str()), login)?;
+            }
+        }
+    }
+    ui.busy("adding the factor", change.commit()).await?;
+
+    let added = account
+        .factors()
+        .iter()
+        .find(|note| !known.contains(&note.index));
+    ui.step(
+        "factor_add",
+        json!({
+            "factor": added.map(factor_list::shown),
+            "threshold": account.threshold(),
+            "factors": account.factors().len(),
+            "revision": account.revision(),
+            "epoch": account.epoch(),
+        }),
+        format!(
+            "Added. Any {} of your {} factors open the wallet.",
+            account.threshold(),
+            account.factors().len()
+        ),
+    );
+    Ok(())
+}
+
+/// Checked before anybody logs in for nothing.
+fn new_login(arguments: &FactorAdd) -> Result<Option<IdTokenSource>, Failure> {
+    if arguments.kind != NewFactor::Social {
+        return Ok(None);
+    }
+    let user = arguments.new_dev_user.clone().map(IdTokenSource::DevUser);
+    let given =
+        || Source::of(arguments.new_id_token_file.as_deref(), false).map(IdTokenSource::Given);
+    let source = user.or_else(given);
+    let missing =
+        "say how the new social login is made: --new-dev-user NAME or --new-id-token-file FILE";
+    source.map(Some).ok_or_else(|| Failure::usage(missing))
+}

@@ -1,0 +1,41 @@
+//! `trefoil wallet`: a wallet app on the command line.
+
+pub(super) mod ethereum;
+mod export;
+mod factor_add;
+mod factor_list;
+mod factor_remove;
+mod login;
+mod mfa_decline;
+mod mfa_enable;
+mod open;
+mod opening;
+mod setup;
+mod sign;
+mod status;
+mod words;
+
+use crate::args::{Factor, Mfa, Wallet, WalletCommand};
+use crate::failure::Failure;
+use crate::ui::Ui;
+use setup::Setup;
+
+pub(crate) async fn run(ui: Ui, arguments: Wallet) -> Result<(), Failure> {
+    let setup = Setup::new(ui, arguments.network, arguments.device_dir);
+    match arguments.command {
+        WalletCommand::Login(arguments) => login::run(&setup, arguments).await,
+        WalletCommand::Status(arguments) => status::run(&setup, &arguments),
+        WalletCommand::Sign(arguments) => sign::run(&setup, arguments).await,
+        WalletCommand::Mfa(Mfa::Enable(arguments)) => mfa_enable::run(&setup, arguments).await,
+        WalletCommand::Mfa(Mfa::Decline(arguments)) => mfa_decline::run(&setup, &arguments).await,
+        WalletCommand::Factor(Factor::List(arguments)) => {
+            factor_list::run(&setup, &arguments).await
+        }
+        WalletCommand::Factor(Factor::Add(arguments)) => factor_add::run(&setup, arguments).await,
+        WalletCommand::Factor(Factor::Remove(arguments)) => {
+            factor_remove::run(&setup, &arguments).await
+        }
+        WalletCommand::Open(arguments) => open::run(&setup, arguments).await,
+        WalletCommand::Export(arguments) => export::run(&setup, arguments).await,
+    }
+}

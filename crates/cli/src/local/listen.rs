@@ -1,0 +1,65 @@
+//! Sockets: what serves a router and how it stops.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::failure::{Exit, Failure};
+
+/// A server in a task of its own, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running(JoinHandle<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Takes a port; connections wait in it until a router is served.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|source| {
+        let message =
+            format!("cannot listen on {address}: {source}; is this server running already?");
+        Failure::new(Exit::Other, "listen", message)
+    })
+}
+
+/// Serves a router until dropped.
+pub(crate) fn serve(listener: TcpListener, router: Router) -> Running {
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and whole: waiting for acknowledgements would only add time.
+        let _ = stream.set_nodelay(true);
+    });
+    Running(tokio::spawn(async move {
+        // Fails only when the listener does; whoever asks next sees a refused connection.
+        let _ = axum::serve(listener, router).await;
+    }))
+}
+
+/// Returns when the user or the system asks the process to end.
+pub(crate) async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

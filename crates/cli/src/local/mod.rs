@@ -1,0 +1,269 @@
+//! A whole network on this machine, in one process: metadata server, nodes, login providers. Real servers, real keys;
+//! only that one party has everything.
+
+mod listen;
+mod nodes;
+
+pub(crate) use listen::{Running, bind, serve, stop_signal};
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use trefoil::{Clock as _, Environment, SignedManifest, Tenant, VerifierId};
+use trefoil_client::SystemClock;
+use trefoil_metadata_server::{Config, MetadataServer, Tenants};
+use trefoil_node::{IdTokenVerifier, Node, NodeConfig, VerifierConfig};
+use trefoil_protocol::social::VerifiedManifest;
+use trefoil_store::SqliteOptions;
+use trefoil_testkit::oidc::{OpenIdProvider, ProviderOptions};
+use url::Url;
+
+use crate::app::{AppFile, Verifier};
+use crate::args::NetworkSize;
+use crate::failure::{Exit, Failure};
+use crate::files;
+
+/// The login providers of a local network: one as big providers are, one that the app runs itself.
+pub(crate) const VERIFIERS: [(&str, bool); 2] = [("google", false), ("house", true)];
+
+/// Name of the file for wallets.
+pub(crate) const APP_FILE: &str = "network.json";
+
+/// Runs until dropped.
+#[derive(Debug)]
+pub(crate) struct LocalNetwork {
+    pub(crate) app: AppFile,
+    pub(crate) providers: Vec<(VerifierId, OpenIdProvider)>,
+    _servers: Vec<Running>,
+}
+
+/// Ports and keys, of this run or of an earlier one.
+struct Plan {
+    metadata: TcpListener,
+    metadata_url: String,
+    nodes: Vec<TcpListener>,
+    manifest: VerifiedManifest,
+    tenant: Tenant,
+}
+
+impl LocalNetwork {
+    /// Starts the network whose data lie in `directory`, or makes a new one there, on loopback ports of its own.
+    pub(crate) async fn start(
+        directory: &Path,
+        tenant: &Tenant,
+        size: NetworkSize,
+    ) -> Result<Self, Failure> {
+        files::private_directory(directory)?;
+        let app_path = directory.join(APP_FILE);
+        let plan = if app_path.exists() {
+            resume(&app_path, tenant, size).await?
+        } else {
+            lay(directory, tenant, size).await?
+        };
+        let mut servers = Vec::new();
+
+        let providers = start_providers().await?;
+        let config = Config::new(
+            &plan.metadata_url,
+            Tenants::Listed([plan.tenant.clone()].into()),
+        )
+        .map_err(|error| unexpected(&error))?;
+        let store = open_store(directory.join("metadata")).await?;
+        let clock = || SystemClock.unix_time();
+        let metadata =
+            MetadataServer::new(config, store, clock, Environment::system().rng()).into_router();
+        servers.push(serve(plan.metadata, metadata));
+
+        let settings = node_config(&plan.tenant, &providers)?;
+        for (listener, node) in plan.nodes.into_iter().zip(plan.manifest.nodes()) {
+            let secrets = trefoil_node::load_secrets(
+                &nodes::path(directory, node.index.get()),
+                &plan.manifest,
+            )
+            .map_err(|error| unexpected(&error))?;
+            let verifier =
+                IdTokenVerifier::new(settings.clone()).map_err(|error| unexpected(&error))?;
+            let clock = trefoil_node::Clock::system();
+            let node = Node::new(
+                secrets,
+                &plan.manifest,
+                verifier,
+                clock,
+                Environment::system().rng(),
+            )
+            .map_err(|error| unexpected(&error))?;
+            servers.push(serve(listener, node.router()));
+        }
+
+        let app = app_file(
+            plan.metadata_url,
+            plan.tenant,
+            &providers,
+            plan.manifest.signed().clone(),
+        );
+        app.write(&app_path)?;
+        Ok(Self {
+            app,
+            providers,
+            _servers: servers,
+        })
+    }
+}
+
+/// Takes the ports and keys of an earlier run.
+async fn resume(app_path: &Path, tenant: &Tenant, size: NetworkSize) -> Result<Plan, Failure> {
+    let app = AppFile::read(app_path)?;
+    let manifest = app.manifest.trust_pinned().map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            "bad_network_file",
+            format!("{}: {error}", app_path.display()),
+        )
+    })?;
+    let has = (manifest.nodes().len(), manifest.threshold());
+    let asked = (
+        size.nodes.map_or(has.0, usize::from),
+        size.threshold.unwrap_or(has.1),
+    );
+    if has != asked || app.tenant != *tenant {
+        return Err(Failure::usage(format!(
+            "the network in this directory has {} nodes of which {} must answer, and tenant {}: leave these options \
+             out, or name an empty directory",
+            has.0, has.1, app.tenant
+        )));
+    }
+    let mut nodes = Vec::new();
+    for node in manifest.nodes() {
+        nodes.push(bind(address(&node.url)?).await?);
+    }
+    let metadata = bind(address(&app.metadata_url)?).await?;
+    Ok(Plan {
+        metadata,
+        metadata_url: app.metadata_url,
+        nodes,
+        manifest,
+        tenant: app.tenant,
+    })
+}
+
+/// Makes a new network. The network file comes last: while it is missing nothing relies on what was written before.
+async fn lay(directory: &Path, tenant: &Tenant, size: NetworkSize) -> Result<Plan, Failure> {
+    let (count, threshold) = (size.nodes.unwrap_or(3), size.threshold.unwrap_or(2));
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut listeners = Vec::new();
+    let mut urls = Vec::new();
+    for _ in 0..count {
+        let listener = bind(any).await?;
+        urls.push(url_of(&listener)?);
+        listeners.push(listener);
+    }
+    let manifest = nodes::deal(directory, &urls, threshold)?;
+    let metadata = bind(any).await?;
+    let metadata_url = url_of(&metadata)?;
+    Ok(Plan {
+        metadata,
+        metadata_url,
+        nodes: listeners,
+        manifest,
+        tenant: tenant.clone(),
+    })
+}
+
+async fn start_providers() -> Result<Vec<(VerifierId, OpenIdProvider)>, Failure> {
+    let mut providers = Vec::new();
+    for (name, _) in VERIFIERS {
+        let id = VerifierId::new(name).map_err(|error| unexpected(&error))?;
+        let options = ProviderOptions::new(&audience(name), Arc::new(|| SystemClock.unix_time()));
+        let provider = OpenIdProvider::start(options, &mut Environment::system().rng())
+            .await
+            .map_err(|error| unexpected(&error))?;
+        providers.push((id, provider));
+    }
+    Ok(providers)
+}
+
+fn audience(verifier: &str) -> String {
+    format!("trefoil-dev-{verifier}")
+}
+
+fn node_config(
+    tenant: &Tenant,
+    providers: &[(VerifierId, OpenIdProvider)],
+) -> Result<NodeConfig, Failure> {
+    let mut config = NodeConfig::default();
+    for ((id, provider), (name, custom)) in providers.iter().zip(VERIFIERS) {
+        let mut verifier = VerifierConfig::new(
+            tenant.clone(),
+            id.clone(),
+            provider.issuer(),
+            &audience(name),
+        );
+        verifier.custom = custom;
+        config.verifiers.push(verifier);
+    }
+    Ok(config)
+}
+
+fn app_file(
+    metadata_url: String,
+    tenant: Tenant,
+    providers: &[(VerifierId, OpenIdProvider)],
+    manifest: SignedManifest,
+) -> AppFile {
+    let verifiers = providers
+        .iter()
+        .zip(VERIFIERS)
+        .map(|((id, provider), (_, custom))| Verifier {
+            id: id.clone(),
+            custom,
+            dev_token_url: Some(provider.dev_token_url()),
+        })
+        .collect();
+    AppFile::new(metadata_url, tenant, verifiers, manifest)
+}
+
+/// Opens the metadata server's database on a thread that may block.
+pub(crate) async fn open_store(
+    directory: PathBuf,
+) -> Result<Arc<trefoil_store::SqliteStore>, Failure> {
+    let shown = directory.display().to_string();
+    tokio::task::spawn_blocking(move || SqliteOptions::new(directory).open())
+        .await
+        .map_err(|error| unexpected(&error))?
+        .map(Arc::new)
+        .map_err(|error| {
+            Failure::new(
+                Exit::Other,
+                "store",
+                format!("the database in {shown}: {error}"),
+            )
+        })
+}
+
+fn url_of(listener: &TcpListener) -> Result<String, Failure> {
+    let address = listener.local_addr().map_err(|error| unexpected(&error))?;
+    Ok(format!("http://{address}"))
+}
+
+/// The loopback address in a URL that an earlier run wrote.
+fn address(url: &str) -> Result<SocketAddr, Failure> {
+    let parsed = Url::parse(url).ok();
+    let found = parsed
+        .and_then(|url| url.socket_addrs(|| None).ok())
+        .and_then(|found| found.first().copied());
+    found
+        .filter(|address| address.ip().is_loopback())
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                "bad_network_file",
+                format!("{url} in the network file is not an address of this machine"),
+            )
+        })
+}
+
+fn unexpected(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Other, "unexpected", error)
+}
