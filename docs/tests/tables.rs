@@ -62,3 +62,30 @@ fn every_problem_code_stands_in_the_book_once_and_as_in_the_code() {
         "codes that the code does not know: {stale:?}"
     );
 }
+
+#[test]
+fn every_exit_code_stands_in_the_book_as_in_the_help_text() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cli/src/failure.rs");
+    let source = fs::read_to_string(source).unwrap();
+    let (_, list) = source.split_once("Exit codes:\n").unwrap();
+    let (list, _) = list.split_once("\";").unwrap();
+    let rows: Vec<String> = list
+        .lines()
+        .map(|line| line.trim().split_once("  ").unwrap())
+        .map(|(code, meaning)| format!("| {code} | {meaning} |"))
+        .collect();
+    assert!(
+        rows.len() > 5,
+        "the list of exit codes has another form than expected: {rows:?}"
+    );
+    let book = page("cli.md").unwrap();
+    let shown: Vec<&str> = book
+        .lines()
+        .filter(|line| {
+            line.split(" | ")
+                .next()
+                .is_some_and(|cell| cell.trim_start_matches("| ").parse::<u8>().is_ok())
+        })
+        .collect();
+    assert_eq!(shown, rows);
+}

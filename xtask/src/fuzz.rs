@@ -64,6 +64,7 @@ pub(crate) fn all(repo: &Repo, seconds: u32, only: Option<&str>) -> Result<Tally
             "--",
             "-timeout=10",
             "-rss_limit_mb=2048",
+            "-verbosity=0",
             "-print_final_stats=1",
         ]);
         cargo.arg(format!("-max_total_time={seconds}"));
