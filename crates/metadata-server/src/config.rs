@@ -46,27 +46,39 @@ pub enum ConfigError {
         "the public URL must be `https://host[:port][/path]` (or http), without a trailing slash, query or blank"
     )]
     PublicUrl,
+    /// Session tokens would travel in the clear.
+    #[error("the public URL must be https unless its host is 127.0.0.1, [::1] or localhost")]
+    Insecure,
 }
 
 impl Config {
     /// A server that clients reach at `public_url`, which is also the audience that their statements must name.
     ///
     /// # Errors
-    /// [`ConfigError::PublicUrl`] where the URL is not of the form that it says.
+    /// [`ConfigError::PublicUrl`] where the URL is not of the form that it says, [`ConfigError::Insecure`] for plain HTTP to
+    /// anywhere but this machine.
     pub fn new(public_url: &str, tenants: Tenants) -> Result<Self, ConfigError> {
-        let rest = public_url
-            .strip_prefix("https://")
-            .or_else(|| public_url.strip_prefix("http://"));
-        let plain =
-            |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'"' | b'\\');
-        let fits = rest.is_some_and(|rest| {
-            !rest.is_empty()
-                && !rest.starts_with('/')
-                && !rest.ends_with('/')
-                && rest.bytes().all(plain)
-        });
-        if !fits {
+        let (rest, secure) = match public_url.strip_prefix("https://") {
+            Some(rest) => (rest, true),
+            None => (
+                public_url
+                    .strip_prefix("http://")
+                    .ok_or(ConfigError::PublicUrl)?,
+                false,
+            ),
+        };
+        let plain = |byte: u8| {
+            byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'"' | b'\\' | b'@')
+        };
+        if rest.is_empty()
+            || rest.starts_with('/')
+            || rest.ends_with('/')
+            || !rest.bytes().all(plain)
+        {
             return Err(ConfigError::PublicUrl);
+        }
+        if !secure && !is_loopback(rest) {
+            return Err(ConfigError::Insecure);
         }
         Ok(Self {
             public_url: public_url.to_owned(),
@@ -83,6 +95,16 @@ impl Config {
     }
 }
 
+/// Whether what follows `http://` names this machine.
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    matches!(host, "127.0.0.1" | "[::1]" | "localhost")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +113,7 @@ mod tests {
     fn one_form_of_url() {
         for good in [
             "https://meta.example",
-            "http://127.0.0.1:8080",
+            "https://meta.example:8443",
             "https://example.com/trefoil",
         ] {
             assert!(Config::new(good, Tenants::Any).is_ok(), "{good}");
@@ -105,10 +127,35 @@ mod tests {
             "https://x/",
             "https://x?y",
             "https://x y",
+            "https://a@x",
         ] {
             assert_eq!(
                 Config::new(bad, Tenants::Any).unwrap_err(),
                 ConfigError::PublicUrl,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for good in [
+            "http://127.0.0.1:8080",
+            "http://localhost",
+            "http://[::1]:1/x",
+            "http://[::1]",
+        ] {
+            assert!(Config::new(good, Tenants::Any).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://meta.example",
+            "http://localhost.example",
+            "http://127.0.0.1.example:80",
+            "http://[::2]",
+        ] {
+            assert_eq!(
+                Config::new(bad, Tenants::Any).unwrap_err(),
+                ConfigError::Insecure,
                 "{bad}"
             );
         }

@@ -25,10 +25,19 @@ pub(super) async fn handle(
 ) -> Answer<axum::Json<CommitResponse>> {
     let replaced = if_match(&headers)?;
     let held = server.store.read_record(caller.clone()).await?.record;
-    let record = request.record.verify(&caller.tenant)?;
+    let tenant = caller.tenant.clone();
+    let (base, revision) = (held.hash, held.revision);
+    // The store has compared the hash of what it verified and kept.
+    let current = signed_payload(held)
+        .verified_before(&tenant)
+        .map_err(|error| {
+            tracing::error!(%error, "a stored record does not parse; restore it from a backup");
+            Refusal::from(Code::Internal)
+        })?;
+    let record = request.record.verify_successor(&tenant, &current)?;
     let mut commit = CommitRecord {
         caller,
-        base: held.hash,
+        base,
         record: new_record(&record),
         envelopes: Vec::new(),
         sealed_nonce: None,
@@ -36,14 +45,10 @@ pub(super) async fn handle(
         restore: record.restore,
     };
     // A repeated payload was checked the first time; the store knows what it answered.
-    if held.hash != record.hash() {
-        if held.revision != replaced {
-            return Err(Refusal::stale(held.revision));
+    if base != record.hash() {
+        if revision != replaced {
+            return Err(Refusal::stale(revision));
         }
-        let current = signed_payload(held).verify(&commit.caller.tenant).map_err(|error| {
-            tracing::error!(%error, "a stored record does not verify; restore it from a backup");
-            Refusal::from(Code::Internal)
-        })?;
         let derived = check_commit(&current, &record)?;
         guard::check_commit(&current, &record)?;
         check_nonce(&record, Some(&current), request.sealed_nonce.as_ref())?;

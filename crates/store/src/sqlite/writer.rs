@@ -13,7 +13,7 @@ use std::sync::mpsc::{
     Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
 };
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ const QUEUE: usize = 4096;
 const GROUP: usize = 256;
 /// Quiet time after which leftovers are tidied and the log is cut, so that erased bytes leave it.
 const QUIET: Duration = Duration::from_millis(200);
-/// Longest time between two attempts at it.
+/// Longest time between two attempts at it, also where it is never quiet.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Keys looked at in one erasure.
 const ERASED_AT_ONCE: usize = 1000;
@@ -191,6 +191,7 @@ impl State {
 
     fn serve(mut self, jobs: &Receiver<Job>) {
         let mut pause = QUIET;
+        let mut tidied = Instant::now();
         loop {
             // With nothing left to tidy there is no reason to wake up.
             let next = if self.is_tidy() {
@@ -201,15 +202,18 @@ impl State {
             match next {
                 Ok(first) => {
                     self.turn(first, jobs);
-                    pause = QUIET;
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(error) = self.tidy() {
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                        tracing::warn!(%error, "erased data may still be in the files; this will be tried again");
+                    if tidied.elapsed() < LONGEST_PAUSE {
+                        pause = QUIET;
+                        continue;
                     }
                 }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
+            }
+            tidied = Instant::now();
+            if let Err(error) = self.tidy() {
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                tracing::warn!(%error, "erased data may still be in the files; this will be tried again");
             }
         }
         if let Err(error) = self.tidy() {
