@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use trefoil::device::DeviceStoreError;
 use trefoil::{
-    AccountError, BuildError, CommitError, CreateError, DraftError, KitError, LoginError,
-    OfflineError, OpenError, PhraseError, ProvideError, RestoreError,
+    AccountError, BuildError, CommitError, CreateError, DraftError, FactorNote, KitError,
+    LoginError, OfflineError, OpenError, PhraseError, ProvideError, RestoreError,
 };
 use trefoil_client::metadata;
 use trefoil_client::network::SocialError;
@@ -82,6 +82,24 @@ impl Failure {
         )
     }
 
+    /// `missing` factors are still needed, of those that are `known`.
+    pub(crate) fn needs_factors<'a>(
+        missing: usize,
+        known: impl IntoIterator<Item = &'a FactorNote>,
+    ) -> Self {
+        let names: Vec<String> = known
+            .into_iter()
+            .map(|note| format!("{} \u{201c}{}\u{201d}", note.kind, note.label))
+            .collect();
+        let needed = if missing == 1 {
+            "1 more factor is".to_owned()
+        } else {
+            format!("{missing} more factors are")
+        };
+        let message = format!("{needed} needed; the wallet has: {}", names.join(", "));
+        Self::new(Exit::MoreFactors, "needs_factors", message)
+    }
+
     /// Something for the terminal only, never part of the message: suggestions for a mistyped word.
     pub(crate) fn hint(mut self, hint: String) -> Self {
         self.hints.push(hint);
@@ -131,11 +149,6 @@ failure_from! {
         _ => NOT_ALLOWED,
     };
     AccountError => account;
-    OfflineError => |error| match error {
-        OfflineError::NoFactor | OfflineError::NeedsFactors { .. } => (Exit::MoreFactors, "needs_factors"),
-        OfflineError::Opening(error) => opening(error),
-        _ => OTHER,
-    };
     KitError => |_| (Exit::Input, "bad_kit");
     BuildError => |error| match error {
         BuildError::Device(_) => DEVICE,
@@ -335,6 +348,20 @@ fn account(error: &AccountError) -> (Exit, &'static str) {
         AccountError::Stale => CHANGED,
         AccountError::Device(_) => DEVICE,
         _ => OTHER,
+    }
+}
+
+impl From<OfflineError> for Failure {
+    fn from(error: OfflineError) -> Self {
+        let (exit, code) = match &error {
+            OfflineError::NeedsFactors { missing, known } => {
+                return Self::needs_factors(*missing, known);
+            }
+            OfflineError::NoFactor => (Exit::MoreFactors, "needs_factors"),
+            OfflineError::Opening(error) => opening(error),
+            _ => OTHER,
+        };
+        Self::new(exit, code, &error)
     }
 }
 

@@ -15,6 +15,7 @@ mod ui;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ErrorKind};
 
 use crate::args::Cli;
 use crate::failure::{Exit, Failure};
@@ -55,20 +56,35 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
         return Exit::Success.into();
     }
     // The arguments are not understood, so whether JSON is wanted is looked up by hand.
-    let json = std::env::args_os().any(|argument| argument == "--json");
-    if json {
-        Ui::new(true).failure(&Failure::new(Exit::Usage, "usage", first_line(error)));
+    let ui = Ui::new(std::env::args_os().any(|argument| argument == "--json"));
+    if ui.json() || stray(error).is_some() {
+        let message = stray(error).unwrap_or_else(|| first_line(error));
+        ui.failure(&Failure::usage(message));
     } else {
         let _ = error.print();
     }
     Exit::Usage.into()
 }
 
+/// An argument where none belongs may be a secret that somebody meant to pass: it is not repeated.
+fn stray(error: &clap::Error) -> Option<String> {
+    let argument = error.get(ContextKind::InvalidArg)?.to_string();
+    let is_stray = error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
+    is_stray.then(|| {
+        "an argument was not expected; secrets are never arguments, they are read from a prompt, standard input or a \
+         file: see --help"
+            .to_owned()
+    })
+}
+
 fn first_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    let line = text
+    // The list of what is missing follows the first line.
+    let lines: Vec<&str> = text
         .lines()
-        .next()
-        .unwrap_or("the arguments are not understood");
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let line = lines.join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }

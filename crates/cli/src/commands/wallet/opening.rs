@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use trefoil::device::DeviceStore as _;
 use trefoil::{
-    Account, DappShare, Factor, FactorKind, FactorNote, Login, NewAccount, Opened, Pending,
-    RecoveryKit, RecoveryPhrase, RolledBack, SocialLogin, Trefoil,
+    Account, DappShare, Factor, FactorKind, Login, NewAccount, Opened, Pending, RecoveryKit,
+    RecoveryPhrase, RolledBack, SocialLogin, Trefoil,
 };
 use trefoil_client::{HttpTransport, Request, Transport as _};
 use trefoil_protocol::bytes::AccountId;
@@ -198,27 +198,12 @@ async fn provide(ui: Ui, mut pending: Pending, brought: Vec<Factor>) -> Result<A
 }
 
 fn needs_factors(pending: &Pending) -> Failure {
-    let missing = pending.missing();
-    let factors = if missing == 1 {
-        "1 more factor is".to_owned()
-    } else {
-        format!("{missing} more factors are")
-    };
-    let names: Vec<String> = pending.available().map(named).collect();
-    let message = format!(
-        "{factors} needed; the wallet also has: {}",
-        names.join(", ")
-    );
-    Failure::new(Exit::MoreFactors, "needs_factors", message)
+    Failure::needs_factors(pending.missing(), pending.available())
 }
 
 /// Asks for the words of one more factor.
 async fn ask(ui: Ui, pending: &mut Pending) -> Result<(), Failure> {
-    let names: Vec<String> = pending.available().map(named).collect();
-    ui.note(format_args!(
-        "One more factor is needed. The wallet also has: {}",
-        names.join(", ")
-    ));
+    ui.note(needs_factors(pending).message());
     let has = |kind| pending.available().any(|note| note.kind == kind);
     let factor: Factor = if has(FactorKind::RecoveryPhrase) {
         RecoveryPhrase::parse(&Source::Prompt.read(ui, "recovery phrase")?)?.into()
@@ -229,10 +214,6 @@ async fn ask(ui: Ui, pending: &mut Pending) -> Result<(), Failure> {
     };
     ui.busy("opening", pending.provide(factor)).await?;
     Ok(())
-}
-
-fn named(note: &FactorNote) -> String {
-    format!("{} \u{201c}{}\u{201d}", note.kind, note.label)
 }
 
 /// What is shown of an open account.

@@ -1,0 +1,316 @@
+//! Servers as processes: development in one, or each on its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Server, World, command, trefoil};
+
+#[test]
+fn a_development_network_comes_back_as_it_was() {
+    let mut world = World::start();
+    let before = world.server.as_ref().unwrap().serving.clone();
+    assert_eq!(before["nodes"].as_array().unwrap().len(), 3);
+    let address = world.user_with_mfa("alice", "laptop", &[]);
+    // Killed, not asked.
+    world.server.take().unwrap().kill();
+    world.serve();
+    let after = &world.server.as_ref().unwrap().serving;
+    assert_eq!(
+        (&after["metadata_url"], &after["nodes"]),
+        (&before["metadata_url"], &before["nodes"])
+    );
+    assert_eq!(
+        world
+            .wallet("laptop", &["open", "--dev-user", "alice"])
+            .ok()["address"],
+        address
+    );
+
+    let data = world.text("dev");
+    let second = trefoil(&["--json", "serve", "dev", "--data", &data], b"");
+    assert_eq!(
+        second.error(),
+        (1, "listen".to_owned()),
+        "it is running already"
+    );
+    world.stop();
+    let other = trefoil(
+        &[
+            "--json",
+            "serve",
+            "dev",
+            "--data",
+            &data,
+            "--nodes",
+            "5",
+            "--threshold",
+            "3",
+        ],
+        b"",
+    );
+    assert_eq!(other.error(), (2, "usage".to_owned()));
+    // A secret file of a node is not silently made anew.
+    std::fs::remove_file(world.path("dev/nodes/node-2.secret.json")).unwrap();
+    assert_eq!(
+        trefoil(&["--json", "serve", "dev", "--data", &data], b"").exit,
+        1
+    );
+}
+
+/// Each server in a process of its own, configured by files, as a deployment has them.
+#[test]
+fn dealt_nodes_and_a_metadata_server_of_their_own() {
+    // For its login provider alone.
+    let world = World::start();
+    let issuer = world.server.as_ref().unwrap().serving["providers"][0]["issuer"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let ports: Vec<u16> = (0..4).map(|_| free_port()).collect();
+    let net = world.text("net");
+    let urls: Vec<String> = ports[..3]
+        .iter()
+        .map(|port| format!("http://127.0.0.1:{port}"))
+        .collect();
+    let mut dealer = vec![
+        "--json",
+        "network",
+        "dealer",
+        "--threshold",
+        "2",
+        "--out",
+        &net,
+    ];
+    for url in &urls {
+        dealer.extend(["--node", url]);
+    }
+    let dealt = trefoil(&dealer, b"").ok();
+    assert_eq!(
+        (&dealt["nodes"], &dealt["threshold"]),
+        (&json!(3), &json!(2))
+    );
+    assert_eq!(
+        trefoil(&dealer, b"").error(),
+        (2, "file_exists".to_owned()),
+        "nothing is overwritten"
+    );
+
+    let verifiers = world.text("verifiers.toml");
+    let verifier = format!(
+        "[[verifier]]\ntenant = \"acme\"\nid = \"google\"\nissuer = \"{issuer}\"\naudiences = [\"trefoil-dev-google\"]\n"
+    );
+    std::fs::write(&verifiers, verifier).unwrap();
+    let nodes: Vec<Server> = (1..=3)
+        .map(|index| {
+            let config = world.text(&format!("node-{index}.toml"));
+            let text = format!(
+                "listen = \"127.0.0.1:{}\"\nmanifest = \"{net}/manifest.json\"\nsecrets = \"{net}/node-{index}.secret.json\"\n\
+                 verifiers = \"{verifiers}\"\n",
+                ports[index - 1]
+            );
+            std::fs::write(&config, text).unwrap();
+            let node = Server::start(command().args(["--json", "serve", "node", "--config", &config]));
+            assert_eq!(node.serving["index"], index);
+            node
+        })
+        .collect();
+
+    let config = world.text("metadata.toml");
+    let public = format!("http://127.0.0.1:{}", ports[3]);
+    std::fs::write(
+        &config,
+        format!(
+            "listen = \"127.0.0.1:{}\"\ndata = \"{}\"\ntenants = [\"acme\"]\n",
+            ports[3],
+            world.text("records")
+        ),
+    )
+    .unwrap();
+    let metadata =
+        Server::start(command().args(["--json", "serve", "metadata", "--config", &config]));
+    assert_eq!(metadata.serving["public_url"], public);
+
+    // What an app would be built with, put together by hand.
+    let manifest: Value =
+        serde_json::from_str(&std::fs::read_to_string(world.path("net/manifest.json")).unwrap())
+            .unwrap();
+    let app = json!({
+        "version": 1,
+        "metadata_url": public,
+        "tenant": "acme",
+        "verifiers": [{ "id": "google", "custom": false, "dev_token_url": format!("{issuer}/dev/token") }],
+        "manifest": manifest,
+    });
+    let network = world.text("app.json");
+    std::fs::write(&network, app.to_string()).unwrap();
+    let device = world.text("device");
+    let login = || {
+        let all = [
+            "--json",
+            "wallet",
+            "--network",
+            &network,
+            "--device-dir",
+            &device,
+            "login",
+            "--dev-user",
+            "alice",
+        ];
+        trefoil(&all, b"")
+    };
+    let address = login().ok()["address"].clone();
+    // Two of three nodes suffice; one does not.
+    let mut nodes = nodes.into_iter();
+    nodes.next().unwrap().kill();
+    assert_eq!(login().ok()["address"], address);
+    nodes.next().unwrap().kill();
+    assert_eq!(login().error(), (6, "offline".to_owned()));
+    metadata.stop();
+}
+
+#[test]
+fn settings_that_do_not_fit_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let net = path("net");
+    let dealt = [
+        "--json",
+        "network",
+        "dealer",
+        "--threshold",
+        "2",
+        "--out",
+        &net,
+        "--node",
+        "http://127.0.0.1:1",
+        "--node",
+    ];
+    for bad in [
+        "http://127.0.0.1:1",
+        "http://example.com",
+        "https://example.com/",
+        "ftp://x",
+        "",
+    ] {
+        assert_eq!(
+            trefoil(&[&dealt[..], &[bad]].concat(), b"").error(),
+            (2, "usage".to_owned()),
+            "{bad}"
+        );
+    }
+    trefoil(&[&dealt[..], &["https://node-2.example"]].concat(), b"").ok();
+
+    let metadata = |more: &[&str]| {
+        trefoil(
+            &[
+                &["--json", "serve", "metadata", "--listen", "127.0.0.1:0"][..],
+                more,
+            ]
+            .concat(),
+            b"",
+        )
+    };
+    let data = path("records");
+    for wrong in [
+        &["--any-tenant"][..],
+        &["--data", &data],
+        &["--data", &data, "--any-tenant", "--public-url", "not a url"],
+        &["--data", &data, "--tenant", "acme", "--any-tenant"],
+    ] {
+        assert_eq!(metadata(wrong).error().0, 2, "{wrong:?}");
+    }
+    std::fs::write(path("bad.toml"), "listen = 5").unwrap();
+    assert_eq!(
+        metadata(&["--config", &path("bad.toml")]).error(),
+        (2, "bad_settings".to_owned())
+    );
+    std::fs::write(path("bad.toml"), "unknown = 5").unwrap();
+    assert_eq!(
+        metadata(&["--config", &path("bad.toml")]).error(),
+        (2, "bad_settings".to_owned())
+    );
+    let anywhere = [
+        "--json",
+        "serve",
+        "metadata",
+        "--listen",
+        "0.0.0.0:0",
+        "--data",
+        &data,
+        "--any-tenant",
+    ];
+    assert_eq!(
+        trefoil(&anywhere, b"").error(),
+        (2, "usage".to_owned()),
+        "a public URL is needed outside loopback"
+    );
+
+    std::fs::write(path("verifiers.toml"), "").unwrap();
+    let (manifest, secrets, verifiers) = (
+        path("net/manifest.json"),
+        path("net/node-1.secret.json"),
+        path("verifiers.toml"),
+    );
+    let node = |manifest: &str, secrets: &str, verifiers: &str| {
+        let all = [
+            "--manifest",
+            manifest,
+            "--secrets",
+            secrets,
+            "--verifiers",
+            verifiers,
+        ];
+        trefoil(
+            &[
+                &["--json", "serve", "node", "--listen", "127.0.0.1:0"][..],
+                &all,
+            ]
+            .concat(),
+            b"",
+        )
+    };
+    let bad_settings = (2, "bad_settings".to_owned());
+    assert_eq!(node(&secrets, &secrets, &verifiers).error(), bad_settings);
+    assert_eq!(node(&manifest, &manifest, &verifiers).error(), bad_settings);
+    assert_eq!(node(&manifest, &secrets, &manifest).error(), bad_settings);
+    assert_eq!(
+        node(&manifest, &secrets, "/no/such/file").error(),
+        (1, "io".to_owned())
+    );
+    let whole = std::fs::read_to_string(&secrets).unwrap();
+    let torn = whole.split_at(whole.len() / 2).0;
+    std::fs::write(&secrets, torn).unwrap();
+    let run = node(&manifest, &secrets, &verifiers);
+    assert_eq!(run.error(), bad_settings);
+    assert!(
+        !run.stdout.contains(torn.split_at(torn.len() - 20).1),
+        "{run:?}"
+    );
+    std::fs::write(&secrets, &whole).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let private = std::fs::metadata(&secrets).unwrap().permissions().mode();
+        assert_eq!(private & 0o777, 0o600);
+        std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(node(&manifest, &secrets, &verifiers).error(), bad_settings);
+    }
+    assert_eq!(
+        trefoil(&["--json", "serve", "node"], b"").error(),
+        (2, "usage".to_owned())
+    );
+}
+
+/// Free a moment ago; the manifest names ports, so they must be known before the nodes start.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
