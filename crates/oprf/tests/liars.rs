@@ -259,7 +259,10 @@ fn wrong_verifying_shares_are_named_where_that_can_be_told() {
         let ours = dealing(threshold, count, 1);
         let theirs = dealing(threshold, count, 2);
         let unique = usize::from(count - threshold + 1) / 2;
-        for mask in 1_u32..1 << count {
+        // All sets of liars in small networks, in the default one those that can be named.
+        let masks =
+            (1_u32..1 << count).filter(|mask| count < 9 || mask.count_ones() as usize <= unique);
+        for mask in masks {
             let liars: Vec<_> = (0..usize::from(count))
                 .filter(|i| mask & (1 << i) != 0)
                 .collect();

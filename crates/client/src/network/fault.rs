@@ -90,6 +90,10 @@ impl NodeFault {
         }
     }
 
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self.meaning(), Meaning::Relogin | Meaning::Refused)
+    }
+
     pub(super) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { retry_after, .. } => *retry_after,

@@ -74,7 +74,7 @@ impl<'a> SocialLogin<'a> {
 impl NetworkClient {
     /// Asks all nodes at once and returns as soon as `T` proven answers agree. The others are dropped.
     ///
-    /// Ends within the time limit, and as soon as too few nodes are left. Dropping the future drops all requests;
+    /// Ends within the time limit, and as soon as so many nodes refuse that `T` answers cannot come together. Dropping the future drops all requests;
     /// nodes keep no state of a login, so nothing is left half done.
     ///
     /// # Errors
@@ -121,6 +121,7 @@ impl NetworkClient {
             .collect();
         let mut waiting: Vec<NodeIndex> = self.nodes.iter().map(|node| node.index).collect();
         let deadline = Instant::now() + self.time_limit;
+        let spare = self.nodes.len() - usize::from(self.manifest.threshold());
 
         let fault_of_rest = loop {
             let next = tokio::time::timeout_at(deadline, under_way.next()).await;
@@ -155,7 +156,14 @@ impl NetworkClient {
                 }
                 Err(fault) => reports.push(NodeReport { index, fault }),
             }
-            if waiting.len() < gathering.missing() {
+            // With this many refusals an honest node is among them and T answers cannot come together. Short of that the
+            // rest is waited for, so that the error says the right thing.
+            if reports
+                .iter()
+                .filter(|report| report.fault.is_refusal())
+                .count()
+                > spare
+            {
                 break NodeFault::NotWaitedFor;
             }
         };

@@ -362,6 +362,18 @@ async fn errors_say_what_to_do_next() {
     let unsure = error(&[(1, expired.clone()), (2, expired), (3, Unreachable)]).await;
     assert!(matches!(unsure, SocialError::Offline { .. }), "{unsure}");
 
+    // One node gone does not make a refused token look like a bad connection: the rest is heard.
+    let expired = Refuses(ProblemCode::TokenExpired);
+    let late = [
+        (1, Unreachable),
+        (2, expired.clone()),
+        (3, expired.clone()),
+        (4, expired),
+        (5, Manner::Slow(Duration::from_secs(1))),
+    ];
+    let late = error(&late).await;
+    assert!(matches!(late, SocialError::Relogin { .. }), "{late}");
+
     // The app's settings.
     let unknown = Refuses(ProblemCode::UnknownVerifier);
     let unknown = error(&[(1, unknown.clone()), (2, unknown.clone()), (3, unknown)]).await;
