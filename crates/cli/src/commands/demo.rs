@@ -101,15 +101,22 @@ async fn one_click(ui: Ui, user: &mut User) -> Result<(), Failure> {
     let account = ready(ui.busy("creating the wallet", new.create()).await?)?;
     user.address = account.ethereum_address().to_string();
     let trips = app.round_trips().count();
+    let nonce = nonce_at_the_server(&account).await?;
     ui.step(
         "one_click",
-        json!({ "address": user.address, "round_trips": trips, "nonce": "stored" }),
+        json!({ "address": user.address, "round_trips": trips, "nonce": nonce }),
         format!(
-            "One click      {}\n               created in {trips} round trips; the key is the login's half plus the server's nonce",
+            "One click      {}\n               created in {trips} round trips; the key is the login's half plus the server's nonce, which is {nonce}",
             user.address
         ),
     );
     Ok(())
+}
+
+/// What the server still has of the nonce: the kit is everything that it holds of an account.
+async fn nonce_at_the_server(account: &Account) -> Result<&'static str, Failure> {
+    let held = account.recovery_kit().await?.sealed_nonce().is_some();
+    Ok(if held { "stored" } else { "deleted" })
 }
 
 /// The same login opens the same wallet.
@@ -148,11 +155,12 @@ async fn enable_mfa(ui: Ui, user: &mut User) -> Result<(), Failure> {
         .map(|note| note.kind.as_str())
         .collect();
     let threshold = account.threshold();
+    let nonce = nonce_at_the_server(&account).await?;
     ui.step(
         "enable_mfa",
-        json!({ "address": address, "threshold": threshold, "factors": factors, "nonce": "deleted" }),
+        json!({ "address": address, "threshold": threshold, "factors": factors, "nonce": nonce }),
         format!(
-            "MFA on         {address}\n               any {threshold} of: {}; the server's nonce is deleted",
+            "MFA on         {address}\n               any {threshold} of: {}; the server's nonce is {nonce}",
             factors.join(", ")
         ),
     );
