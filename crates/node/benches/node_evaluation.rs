@@ -7,6 +7,7 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use curve25519_dalek::Scalar;
@@ -16,10 +17,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sha2::Sha512;
 use sha2::digest::consts::U16;
-use trefoil_node::{Clock, IdTokenVerifier, Node, NodeConfig, VerifiedUser};
+use trefoil_node::{Clock, IdTokenVerifier, KeySource, Node, NodeConfig, VerifierConfig};
 use trefoil_protocol::social::{EphemeralKey, EvaluateRequest, IdToken, VerifierId, deal_network};
 use trefoil_protocol::tenant::Tenant;
+use trefoil_testkit::oidc::{OpenIdProvider, ProviderOptions};
 
+const NOW: u64 = 1_800_000_000;
 const USER: &str = "107691503500061507151130823671";
 
 fn hash_to_group() -> RistrettoPoint {
@@ -37,29 +40,43 @@ fn hash_to_group() -> RistrettoPoint {
 
 fn node_evaluation(c: &mut Criterion) {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let dealt = deal_network(&["https://node.example.com".to_owned()], 1, &mut rng).unwrap();
-    let manifest = dealt.manifest.trust_pinned().unwrap();
-    let verifier = IdTokenVerifier::new(NodeConfig::default()).unwrap();
-    let secrets = dealt.nodes[0].clone();
-    let node = Node::new(
-        secrets,
-        &manifest,
-        verifier,
-        Clock::system(),
-        ChaCha20Rng::seed_from_u64(2),
-    )
-    .unwrap();
-    let ephemeral = EphemeralKey::random(&mut rng).public();
-    let body = EvaluateRequest::new(
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = ProviderOptions::new("app", Arc::new(|| NOW));
+    let provider = runtime
+        .block_on(OpenIdProvider::start(options, &mut rng))
+        .unwrap();
+    let (tenant, id) = (
         Tenant::new("acme").unwrap(),
         VerifierId::new("google").unwrap(),
-        IdToken::new("x".repeat(900)),
-        ephemeral,
-        0,
-    )
-    .unwrap()
-    .to_json();
-    let user = VerifiedUser::dangerous(USER);
+    );
+    let mut verifier = VerifierConfig::new(tenant.clone(), id.clone(), provider.issuer(), "app");
+    verifier.keys = KeySource::Pinned(provider.jwks());
+    let config = NodeConfig {
+        verifiers: vec![verifier],
+        ..NodeConfig::default()
+    };
+
+    let dealt = deal_network(&["https://node.example.com".to_owned()], 1, &mut rng).unwrap();
+    let manifest = dealt.manifest.trust_pinned().unwrap();
+    let verifier = IdTokenVerifier::new(config.clone()).unwrap();
+    let (secrets, random) = (dealt.nodes[0].clone(), ChaCha20Rng::seed_from_u64(2));
+    let node = Node::new(secrets, &manifest, verifier, Clock::new(|| NOW), random).unwrap();
+
+    let key = EphemeralKey::random(&mut rng);
+    let ephemeral = key.public();
+    let token = provider
+        .id_token(&provider.claims(USER).nonce(&key.oidc_nonce()))
+        .unwrap();
+    let user = runtime
+        .block_on(
+            IdTokenVerifier::new(config)
+                .unwrap()
+                .verify(&tenant, &id, &token, &ephemeral, NOW),
+        )
+        .unwrap();
+    let body = EvaluateRequest::new(tenant, id, IdToken::new(token), ephemeral, 0)
+        .unwrap()
+        .to_json();
 
     let mut group = c.benchmark_group("node_evaluation");
     group.bench_function("trefoil", |b| {
@@ -88,6 +105,12 @@ fn node_evaluation(c: &mut Criterion) {
                     .seal(b"info", black_box(&plaintext), &mut rng)
                     .unwrap(),
             )
+        });
+    });
+    group.bench_function("trefoil_with_token_check_es256", |b| {
+        b.iter(|| {
+            let answer = runtime.block_on(node.evaluate(black_box(&body))).unwrap();
+            serde_json::to_vec(&answer).unwrap()
         });
     });
     group.finish();

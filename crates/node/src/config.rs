@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trefoil_protocol::social::{NonceForm, VerifierId};
 use trefoil_protocol::tenant::Tenant;
 
@@ -11,7 +11,7 @@ use crate::address::{self, AddressError};
 use crate::jwks::{KeySet, KeySetError};
 
 /// What a node is configured with. All nodes of a network must have the same verifiers.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeConfig {
     /// All verifiers of the network, of every tenant.
@@ -26,7 +26,7 @@ pub struct NodeConfig {
 ///
 /// The user string goes into the user's secret. So **changing `user` or `case` is a new verifier with a new id**: under
 /// the old id every user would get another secret and so another wallet.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerifierConfig {
     /// The tenant it belongs to.
@@ -66,7 +66,7 @@ pub struct VerifierConfig {
 }
 
 /// Where a provider's keys come from.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeySource {
     /// OpenID Connect Discovery 1.0: `<issuer>/.well-known/openid-configuration` names them.
@@ -77,7 +77,7 @@ pub enum KeySource {
 }
 
 /// Which claim says who the user is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum UserClaim {
     /// `sub`: the provider's own name of the user, never given to another.
@@ -93,7 +93,7 @@ pub enum UserClaim {
 }
 
 /// What is done with the case of the user claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CaseRule {
@@ -106,7 +106,7 @@ pub enum CaseRule {
 }
 
 /// How the providers' keys are fetched and kept. All in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FetchConfig {
     /// For discovery and keys together.

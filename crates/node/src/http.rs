@@ -136,3 +136,41 @@ impl IntoResponse for Refusal {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use rand_core::SeedableRng;
+    use tower::ServiceExt;
+    use trefoil_protocol::social::deal_network;
+
+    use super::*;
+    use crate::{Clock, IdTokenVerifier, NodeConfig};
+
+    /// Time is turned by the runtime, so that nobody waits.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_arrives_is_given_up() {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
+        let dealt = deal_network(&["https://node.example.com".to_owned()], 1, &mut rng).unwrap();
+        let verifier = IdTokenVerifier::new(NodeConfig::default()).unwrap();
+        let manifest = dealt.manifest.trust_pinned().unwrap();
+        let node = Node::new(
+            dealt.nodes[0].clone(),
+            &manifest,
+            verifier,
+            Clock::new(|| 0),
+            rng,
+        )
+        .unwrap();
+        let endless = futures::stream::pending::<Result<Bytes, std::io::Error>>();
+        let request = http::Request::post("/v1/evaluate")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from_stream(endless))
+            .unwrap();
+        let begun = tokio::time::Instant::now();
+        let response = node.router().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], CONTENT_TYPE);
+        assert_eq!(begun.elapsed().as_secs(), BODY_TIME_LIMIT.as_secs());
+    }
+}

@@ -79,6 +79,14 @@ fn a_whole_configuration() {
             ..FetchConfig::default()
         }
     );
+    // What a dealer command writes, a node reads.
+    let written = toml::to_string(&config).unwrap();
+    let again = NodeConfig::from_toml(&written).unwrap();
+    assert_eq!(
+        (&again.verifiers, again.fetching),
+        (&config.verifiers, config.fetching),
+        "{written}"
+    );
     let verifier = IdTokenVerifier::new(config).unwrap();
     assert_eq!(
         format!("{verifier:?}"),

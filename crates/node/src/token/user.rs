@@ -60,13 +60,6 @@ impl VerifiedUser {
         Ok(Self(user))
     }
 
-    /// A user that the caller vouches for: for benchmarks and tests of what comes after the token check.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn dangerous(user: &str) -> Self {
-        Self(Zeroizing::new(user.to_owned()))
-    }
-
     /// The user string: keep it out of logs.
     #[must_use]
     pub fn as_str(&self) -> &str {

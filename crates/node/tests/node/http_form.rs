@@ -220,6 +220,9 @@ async fn paths_and_methods() {
             "{method} {path}"
         );
     }
+    // RFC 9110 section 15.5.6.
+    let refused = world.http.get(url("/v1/evaluate")).send().await.unwrap();
+    assert_eq!(refused.headers()["allow"], "POST");
     for path in ["/healthz", "/readyz"] {
         assert_eq!(
             world.http.get(url(path)).send().await.unwrap().status(),

@@ -12,7 +12,7 @@ use trefoil_protocol::social::{
 };
 use trefoil_testkit::oidc::Fault;
 
-use crate::world::{World, rng};
+use crate::world::{START, World, acme, rng, tenant, verifier_id};
 
 fn dealt(seed: u64) -> (DealtNetwork, VerifiedManifest) {
     let urls: Vec<String> = (1..=3)
@@ -127,10 +127,29 @@ fn debug_shows_no_secret() {
         format!("{node:?}"),
         "Node { secrets: NodeSecrets(redacted, index 1, epoch 1), verifier: IdTokenVerifier {}, .. }"
     );
-    assert_eq!(
-        format!("{:?}", trefoil_node::VerifiedUser::dangerous("ada")),
-        "VerifiedUser(redacted)"
-    );
+}
+
+#[tokio::test]
+async fn debug_shows_no_user() {
+    let world = World::small().await;
+    let config = NodeConfig {
+        verifiers: vec![acme(&world.provider)],
+        ..NodeConfig::default()
+    };
+    let key = EphemeralKey::random(&mut rng(10));
+    let user = IdTokenVerifier::new(config)
+        .unwrap()
+        .verify(
+            &tenant("acme"),
+            &verifier_id("google"),
+            &world.token("ada", &key),
+            &key.public(),
+            START,
+        )
+        .await
+        .unwrap();
+    assert_eq!(user.as_str(), "ada");
+    assert_eq!(format!("{user:?}"), "VerifiedUser(redacted)");
 }
 
 #[derive(Clone, Default)]

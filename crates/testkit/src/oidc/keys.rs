@@ -244,3 +244,36 @@ impl KeyRing {
 pub(super) fn base64url(bytes: &[u8]) -> String {
     Base64UrlUnpadded::encode_string(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_private_key() {
+        for algorithm in Algorithm::ALL {
+            let key =
+                ProviderKey::generate(algorithm, 0, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+            let shown = format!("ProviderKey(redacted, {} {})", algorithm.name(), key.kid());
+            assert_eq!(format!("{key:?}"), shown);
+        }
+    }
+
+    #[test]
+    fn rotation_changes_every_key_and_the_public_half_has_no_private_member() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let first = KeyRing::generate(&mut rng).unwrap();
+        let second = first.next(&mut rng).unwrap();
+        for algorithm in Algorithm::ALL {
+            let (old, new) = (first.key(algorithm), second.key(algorithm));
+            assert_ne!(old.public_bytes(), new.public_bytes());
+            assert_ne!(old.kid(), new.kid());
+            for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+                assert!(new.public_jwk().get(private).is_none());
+            }
+        }
+    }
+}
