@@ -4,6 +4,14 @@
 //! - [`attackers`]: one file per attacker of the protocol's section 13, each trying to get more than it should.
 //! - [`crashes`]: clients killed around every request, clients racing each other, servers that lost data.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
 mod attackers;
 mod common;
 mod crashes;

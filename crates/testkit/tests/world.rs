@@ -1,5 +1,13 @@
 //! The servers start, die, come back with their data, and are set back to a copy.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,1 +1,11 @@
-//! One attacker a file.
+//! One attacker a file: each row of the protocol's section 13 that says "nothing" (or "one factor"), tried.
+
+mod few_nodes;
+mod id_token;
+mod malicious_server;
+mod metadata_dump;
+mod old_dump;
+mod one_factor;
+mod other_tenant;
+mod removed_factor;
+mod toolkit;

@@ -3,5 +3,5 @@
 mod phone;
 mod steps;
 
-pub use phone::{Phone, Wire};
-pub use steps::*;
+pub(crate) use phone::Phone;
+pub(crate) use steps::*;

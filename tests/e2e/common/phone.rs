@@ -9,17 +9,17 @@ use trefoil_testkit::faults::FaultyTransport;
 use trefoil_testkit::servers::World;
 
 /// The transport of all phones.
-pub type Wire = FaultyTransport<HttpTransport>;
+pub(crate) type Wire = FaultyTransport<HttpTransport>;
 
 /// A device. Each [`app`](Self::app) is a new process on it.
-pub struct Phone {
+pub(crate) struct Phone {
     files: TempDir,
-    pub wire: Wire,
+    pub(crate) wire: Wire,
 }
 
 impl Phone {
     /// A factory-new device.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             files: TempDir::new().unwrap(),
             wire: FaultyTransport::new(HttpTransport::new().unwrap()),
@@ -27,12 +27,12 @@ impl Phone {
     }
 
     /// Starts the wallet app of tenant `acme`.
-    pub fn app(&self, world: &World) -> Trefoil {
+    pub(crate) fn app(&self, world: &World) -> Trefoil {
         self.app_with(world, |builder| builder)
     }
 
     /// Starts a wallet app that is set up differently.
-    pub fn app_with(
+    pub(crate) fn app_with(
         &self,
         world: &World,
         settings: impl FnOnce(trefoil::TrefoilBuilder) -> trefoil::TrefoilBuilder,
@@ -45,7 +45,7 @@ impl Phone {
     }
 
     /// Where its store is: what a thief of the unlocked device copies.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.files.path()
     }
 }

@@ -8,12 +8,12 @@ use trefoil_testkit::servers::World;
 
 use super::Phone;
 
-pub fn google() -> VerifierId {
+pub(crate) fn google() -> VerifierId {
     VerifierId::new("google").unwrap()
 }
 
 /// Logs a user in with the provider `google`.
-pub async fn log_in(app: &Trefoil, world: &World, user: &str) -> Result<Locked, LoginError> {
+pub(crate) async fn log_in(app: &Trefoil, world: &World, user: &str) -> Result<Locked, LoginError> {
     let login = app.begin_login();
     let token = world
         .id_token_for(app.tenant().as_str(), "google", user, &login.oidc_nonce())
@@ -22,7 +22,7 @@ pub async fn log_in(app: &Trefoil, world: &World, user: &str) -> Result<Locked, 
 }
 
 /// Obtains a user's social factor alone.
-pub async fn social_factor(app: &Trefoil, world: &World, user: &str) -> SocialLogin {
+pub(crate) async fn social_factor(app: &Trefoil, world: &World, user: &str) -> SocialLogin {
     let login = app.begin_login();
     let token = world
         .id_token_for(app.tenant().as_str(), "google", user, &login.oidc_nonce())
@@ -31,7 +31,7 @@ pub async fn social_factor(app: &Trefoil, world: &World, user: &str) -> SocialLo
 }
 
 /// Logs in and opens, whatever comes of it.
-pub async fn open(app: &Trefoil, world: &World, user: &str) -> Opened {
+pub(crate) async fn open(app: &Trefoil, world: &World, user: &str) -> Opened {
     log_in(app, world, user)
         .await
         .unwrap()
@@ -41,7 +41,7 @@ pub async fn open(app: &Trefoil, world: &World, user: &str) -> Opened {
 }
 
 /// Logs in and creates the one-click wallet.
-pub async fn create(app: &Trefoil, world: &World, user: &str) -> Account {
+pub(crate) async fn create(app: &Trefoil, world: &World, user: &str) -> Account {
     ready(
         no_account(open(app, world, user).await)
             .create()
@@ -51,35 +51,35 @@ pub async fn create(app: &Trefoil, world: &World, user: &str) -> Account {
 }
 
 /// Takes the opened account, and nothing else.
-pub fn ready(opened: Opened) -> Account {
+pub(crate) fn ready(opened: Opened) -> Account {
     match opened {
         Opened::Ready(account) => account,
         other => panic!("expected an open account, got {other:?}"),
     }
 }
 
-pub fn needs_factors(opened: Opened) -> Pending {
+pub(crate) fn needs_factors(opened: Opened) -> Pending {
     match opened {
         Opened::NeedsFactors(pending) => pending,
         other => panic!("expected a demand for factors, got {other:?}"),
     }
 }
 
-pub fn needs_mfa(opened: Opened) -> MfaRequired {
+pub(crate) fn needs_mfa(opened: Opened) -> MfaRequired {
     match opened {
         Opened::NeedsMfa(required) => required,
         other => panic!("expected a demand for MFA, got {other:?}"),
     }
 }
 
-pub fn no_account(opened: Opened) -> NewAccount {
+pub(crate) fn no_account(opened: Opened) -> NewAccount {
     match opened {
         Opened::NoAccount(new) => new,
         other => panic!("expected no account, got {other:?}"),
     }
 }
 
-pub fn rolled_back(opened: Opened) -> RolledBack {
+pub(crate) fn rolled_back(opened: Opened) -> RolledBack {
     match opened {
         Opened::RolledBack(rolled_back) => rolled_back,
         other => panic!("expected a rollback, got {other:?}"),
@@ -87,16 +87,16 @@ pub fn rolled_back(opened: Opened) -> RolledBack {
 }
 
 /// A user whose account has MFA on: social login, one device, one recovery phrase, 2 of 3.
-pub struct Owner {
-    pub name: &'static str,
-    pub phone: Phone,
-    pub words: String,
-    pub address: EthereumAddress,
+pub(crate) struct Owner {
+    pub(crate) name: &'static str,
+    pub(crate) phone: Phone,
+    pub(crate) words: String,
+    pub(crate) address: EthereumAddress,
 }
 
 impl Owner {
     /// Creates the account and turns MFA on.
-    pub async fn new(world: &World, name: &'static str) -> Self {
+    pub(crate) async fn new(world: &World, name: &'static str) -> Self {
         let phone = Phone::new();
         let app = phone.app(world);
         let mut account = create(&app, world, name).await;
@@ -112,17 +112,17 @@ impl Owner {
     }
 
     /// The recovery phrase as typed in.
-    pub fn phrase(&self) -> Factor {
+    pub(crate) fn phrase(&self) -> Factor {
         RecoveryPhrase::parse(&self.words).unwrap().into()
     }
 
     /// Logs in on the own phone: two factors at once.
-    pub async fn account(&self, world: &World) -> Account {
+    pub(crate) async fn account(&self, world: &World) -> Account {
         ready(open(&self.phone.app(world), world, self.name).await)
     }
 
     /// Opens on a factory-new phone with social login and phrase.
-    pub async fn account_elsewhere(&self, world: &World) -> Account {
+    pub(crate) async fn account_elsewhere(&self, world: &World) -> Account {
         let mut pending = needs_factors(open(&Phone::new().app(world), world, self.name).await);
         pending.provide(self.phrase()).await.unwrap();
         ready(pending.open().await.unwrap())
@@ -130,7 +130,7 @@ impl Owner {
 }
 
 /// Turns MFA on with this device and a phrase; returns the words.
-pub async fn upgrade(account: &mut Account) -> String {
+pub(crate) async fn upgrade(account: &mut Account) -> String {
     let mut draft = account.enable_mfa();
     draft
         .device("phone")
@@ -144,7 +144,7 @@ pub async fn upgrade(account: &mut Account) -> String {
 }
 
 /// The index of the factor with this label.
-pub fn index_of(account: &Account, label: &str) -> u32 {
+pub(crate) fn index_of(account: &Account, label: &str) -> u32 {
     account
         .factors()
         .iter()

@@ -194,7 +194,6 @@ async fn a_second_social_login_opens_too() {
         owner.address
     );
     // Linked once: it cannot become another account's factor.
-    let stranger_phone = Phone::new();
     let stranger = Owner::new(&world, "mallory").await;
     let mut account = stranger.account(&world).await;
     let error = account
@@ -211,5 +210,4 @@ async fn a_second_social_login_opens_too() {
         ),
         "{error}"
     );
-    drop(stranger_phone);
 }
