@@ -1,9 +1,4 @@
 //! Phrases and shares as people mistype them: a clear error of its own kind, nothing repeated, nothing written.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
 
 mod support;
 

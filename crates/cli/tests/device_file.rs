@@ -1,9 +1,5 @@
 //! The device file as accidents leave it, and servers that show the past.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! With a person at the terminal: words are shown once and typed back unseen. `script` provides the terminal.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 

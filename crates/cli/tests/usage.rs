@@ -1,9 +1,4 @@
 //! Arguments and settings: what is asked wrongly is told so, with exit code 2, in JSON where JSON is wanted.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
 
 mod support;
 

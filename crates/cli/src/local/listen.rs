@@ -1,11 +1,13 @@
 //! Sockets: what serves a router and how it stops.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use rand_core::Rng as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use trefoil::Environment;
 
 use crate::failure::{Exit, Failure};
 
@@ -26,6 +28,23 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
             format!("cannot listen on {address}: {source}; is this server running already?");
         Failure::new(Exit::Other, "listen", message)
     })
+}
+
+/// Takes a loopback port that can be taken again after a restart: outside the ranges from which systems give ports to
+/// clients, if one is free.
+pub(super) async fn bind_lasting() -> Result<TcpListener, Failure> {
+    const PORTS: std::ops::Range<u32> = 20_000..32_000;
+    const TRIES: usize = 50;
+    let mut rng = Environment::system().rng();
+    for _ in 0..TRIES {
+        let port = PORTS.start + rng.next_u32() % (PORTS.end - PORTS.start);
+        let address =
+            SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap_or_default()));
+        if let Ok(listener) = TcpListener::bind(address).await {
+            return Ok(listener);
+        }
+    }
+    bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
 }
 
 /// Serves a router until dropped.

@@ -6,7 +6,7 @@ mod nodes;
 
 pub(crate) use listen::{Running, bind, serve, stop_signal};
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,16 +151,15 @@ async fn resume(app_path: &Path, tenant: &Tenant, size: NetworkSize) -> Result<P
 /// Makes a new network. The network file comes last: while it is missing nothing relies on what was written before.
 async fn lay(directory: &Path, tenant: &Tenant, size: NetworkSize) -> Result<Plan, Failure> {
     let (count, threshold) = (size.nodes.unwrap_or(3), size.threshold.unwrap_or(2));
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut listeners = Vec::new();
     let mut urls = Vec::new();
     for _ in 0..count {
-        let listener = bind(any).await?;
+        let listener = listen::bind_lasting().await?;
         urls.push(url_of(&listener)?);
         listeners.push(listener);
     }
     let manifest = nodes::deal(directory, &urls, threshold)?;
-    let metadata = bind(any).await?;
+    let metadata = listen::bind_lasting().await?;
     let metadata_url = url_of(&metadata)?;
     Ok(Plan {
         metadata,
