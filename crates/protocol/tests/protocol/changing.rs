@@ -141,7 +141,13 @@ fn a_factor_is_replaced_in_one_commit() {
         add: primaries([5, 6]),
         ..remove(&[1, 3])
     };
-    stored.change(&numbered([1, 3]), &change, &mut rng).unwrap();
+    let (_, account) = stored.change(&numbered([1, 3]), &change, &mut rng).unwrap();
+    let held = account.held().iter().map(|held| held.index);
+    assert_eq!(
+        held.collect::<Vec<_>>(),
+        [5, 6],
+        "those removed are no longer held"
+    );
     for pair in subsets(&numbered([4, 5, 6]), 2) {
         assert_eq!(stored.open(&pair).unwrap().key(), made.key());
     }

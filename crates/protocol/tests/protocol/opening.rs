@@ -9,8 +9,9 @@ use trefoil_protocol::envelope::{self, Place};
 use trefoil_protocol::factor::{EnrolmentError, FactorKeys, FactorKind, FactorSecret};
 use trefoil_protocol::nonce::NonceKey;
 use trefoil_protocol::opening::{Opening, OpeningError};
-use trefoil_protocol::record::Custody;
-use trefoil_protocol::state::{MAX_LABEL, StateError, StateKey};
+use trefoil_protocol::record::{Custody, Payload};
+use trefoil_protocol::sign::AuthPrivateKey;
+use trefoil_protocol::state::{MAX_LABEL, State, StateError, StateKey};
 use trefoil_protocol::tenant::Tenant;
 use trefoil_shares::{KeyScalar, ReconstructError, Share};
 
@@ -314,7 +315,7 @@ fn state_and_record_must_agree() {
     let mut rng = rng(9);
     let (stored, account) = self_custody(2, 3, &mut rng);
     let (keys, auth) = (factor(1), account.keys().auth());
-    type Edit = fn(&mut trefoil_protocol::state::State);
+    type Edit = fn(&mut State);
     let edits: [Edit; 6] = [
         |state| state.commitments.truncate(1),
         |state| state.nonce_point = Some(state.public_key),
@@ -356,28 +357,28 @@ fn state_and_record_must_agree() {
     );
 }
 
-/// The account's own hand, with a broken client: an envelope of this record's place that holds something else.
+/// The account's own hand, with a broken client: an envelope in its place that holds something else.
 fn with_contents(
     stored: &Stored,
-    account: &trefoil_protocol::opening::OpenAccount,
+    auth: &AuthPrivateKey,
+    number: u8,
     edit: impl FnOnce(&mut envelope::Contents),
 ) -> Stored {
-    let keys = factor(2);
+    let keys = factor(number);
+    let index = u32::from(number);
     let place = Place {
         account_id: stored.record.account_id,
         epoch: stored.record.epoch,
-        index: 2,
+        index,
     };
-    let mut contents = envelope::open(&stored.envelopes[&2], &keys, place).unwrap();
+    let mut contents = envelope::open(&stored.envelopes[&index], &keys, place).unwrap();
     edit(&mut contents);
     let made = envelope::seal(&contents, &keys.envelope_key(), place, &mut rng(12)).unwrap();
-    let mut forged = stored.forge(
-        &factor(1),
-        account.keys().auth(),
-        |payload, _| payload.factors[1].envelope_hash = made.hash(),
-        &mut rng(13),
-    );
-    forged.envelopes.insert(2, made);
+    let at = usize::from(number) - 1;
+    let set =
+        |payload: &mut Payload, _: &mut State| payload.factors[at].envelope_hash = made.hash();
+    let mut forged = stored.forge(&factor(3), auth, set, &mut rng(13));
+    forged.envelopes.insert(index, made);
     forged
 }
 
@@ -385,9 +386,10 @@ fn with_contents(
 fn an_envelope_that_contradicts_its_record_never_gives_another_key() {
     let mut rng = rng(11);
     let (stored, account) = self_custody(2, 3, &mut rng);
+    let auth = account.keys().auth();
     let (both, others) = (numbered([1, 2]), numbered([1, 3]));
 
-    let other_state = with_contents(&stored, &account, |contents| {
+    let other_state = with_contents(&stored, auth, 2, |contents| {
         contents.state_key = StateKey::from_bytes([7; 32]);
     });
     assert_eq!(
@@ -398,12 +400,12 @@ fn an_envelope_that_contradicts_its_record_never_gives_another_key() {
         other_state.begin(&numbered([2])).unwrap_err(),
         OpeningError::State(StateError::Sealed)
     );
-    let no_share = with_contents(&stored, &account, |contents| contents.share = None);
+    let no_share = with_contents(&stored, auth, 2, |contents| contents.share = None);
     assert_eq!(
         no_share.begin(&both).unwrap_err(),
         OpeningError::Inconsistent
     );
-    let wrong_share = with_contents(&stored, &account, |contents| {
+    let wrong_share = with_contents(&stored, auth, 2, |contents| {
         contents.share = Some(Share::from_parts(2, &[7; 32]).unwrap());
     });
     let error = wrong_share.open(&both).unwrap_err();
@@ -423,4 +425,53 @@ fn an_envelope_that_contradicts_its_record_never_gives_another_key() {
     for forged in [other_state, no_share, wrong_share] {
         assert_eq!(forged.open(&others).unwrap().key(), account.key());
     }
+}
+
+#[test]
+fn a_record_around_another_accounts_shares_is_not_opened() {
+    let mut rng = rng(14);
+    let (stored, account) = self_custody(2, 3, &mut rng);
+    let (other, _) = self_custody(2, 3, &mut rng);
+    let auth = account.keys().auth();
+    // Shares, commitments and public key agree with one another; only the account's own key says that they are not its own.
+    let mut forged = stored.clone();
+    for number in 1..=2 {
+        let place = Place {
+            account_id: other.record.account_id,
+            epoch: other.record.epoch,
+            index: number.into(),
+        };
+        let theirs = &other.envelopes[&number.into()];
+        let theirs = envelope::open(theirs, &factor(number), place).unwrap();
+        forged = with_contents(&forged, auth, number, |contents| {
+            contents.share = theirs.share
+        });
+    }
+    let (theirs, _) = other.state(&factor(1));
+    let swap = |_: &mut Payload, state: &mut State| {
+        state.public_key = theirs.public_key;
+        state.commitments.clone_from(&theirs.commitments);
+    };
+    let forged = forged.forge(&factor(3), auth, swap, &mut rng);
+    assert_eq!(
+        forged.open(&numbered([1, 2])).unwrap_err(),
+        OpeningError::WrongKey
+    );
+}
+
+#[test]
+fn the_nonce_is_the_one_that_the_state_knows() {
+    let mut rng = rng(15);
+    let (stored, account) = one_click(&mut rng);
+    let point = *account.public_key();
+    let forged = stored.forge(
+        &factor(1),
+        account.keys().auth(),
+        |_, state| state.nonce_point = Some(point),
+        &mut rng,
+    );
+    assert_eq!(
+        forged.open(&numbered([1])).unwrap_err(),
+        OpeningError::WrongNonce
+    );
 }
