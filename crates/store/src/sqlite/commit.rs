@@ -5,7 +5,7 @@ use trefoil_protocol::bytes::NonceHash;
 use trefoil_protocol::event::EventBody;
 
 use super::nonces::NonceKey;
-use super::rows::{actions_from_text, actions_to_text, append_event, existing_record, to_sql};
+use super::rows::{NO_RECORD, actions_from_text, actions_to_text, append_event, head, to_sql};
 use super::writer::Transaction;
 use super::{factors, nonce, sessions};
 use crate::error::StoreError;
@@ -26,25 +26,25 @@ pub(super) fn commit(
     let (tenant, account_id) = (&caller.tenant, caller.account_id);
     let records = transaction.records;
     let session = sessions::check(records, caller)?;
-    let current = existing_record(records, tenant, account_id)?;
-    if current.record.hash == record.hash {
+    let current = head(records, tenant, account_id)?.ok_or(NO_RECORD)?;
+    if current.hash == record.hash {
         return Ok(Committed {
-            revision: current.record.revision,
+            revision: current.revision,
             actions: actions_from_text(&current.actions)?,
         });
     }
-    if current.record.hash != *base {
+    if current.hash != *base {
         return Err(StoreError::Stale {
-            revision: current.record.revision,
+            revision: current.revision,
         });
     }
 
     let removed = factors::replace(records, tenant, account_id, &record.entries, envelopes)?;
-    if record.nonce_hash != current.record.nonce_hash {
+    if record.nonce_hash != current.nonce_hash {
         if let Some(hash) = record.nonce_hash {
             nonce::require_held(transaction, tenant, account_id, hash)?;
         }
-        if let Some(hash) = current.record.nonce_hash {
+        if let Some(hash) = current.nonce_hash {
             transaction.end_nonce(NonceKey {
                 tenant: tenant.clone(),
                 account_id,

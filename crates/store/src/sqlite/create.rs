@@ -7,7 +7,7 @@ use trefoil_protocol::bytes::{Envelope, NonceHash};
 use trefoil_protocol::event::EventBody;
 
 use super::login::opened;
-use super::rows::{actions_to_text, append_event, current_record, to_sql};
+use super::rows::{actions_to_text, append_event, head, to_sql};
 use super::writer::Transaction;
 use super::{factors, rows, sessions};
 use crate::error::StoreError;
@@ -33,10 +33,10 @@ pub(super) fn create(
         return Err(StoreError::AccountDeleted);
     }
 
-    let existing = current_record(records, tenant, account_id)?;
+    let existing = head(records, tenant, account_id)?;
     let is_repeat = existing
         .as_ref()
-        .is_some_and(|existing| existing.record.hash == record.hash);
+        .is_some_and(|existing| existing.hash == record.hash);
     if !is_repeat {
         // First the locators: who loses a race learns that the factor is in use and opens the winner's account.
         for entry in &record.entries {

@@ -2,7 +2,7 @@
 
 use trefoil_protocol::event::EventBody;
 
-use super::rows::{append_event, envelopes, existing_record, factors_of};
+use super::rows::{self, append_event, envelopes, factors_of};
 use super::writer::Transaction;
 use super::{nonce, sessions};
 use crate::error::StoreError;
@@ -22,7 +22,7 @@ pub(super) fn export(
     let records = transaction.records;
     sessions::check(records, caller)?;
     sessions::use_requests(records, tenant, &[statement], *now)?;
-    let record = existing_record(records, tenant, *account_id)?.record;
+    let record = rows::record(records, tenant, *account_id)?;
     let locators: Vec<_> = factors_of(records, tenant, *account_id)?
         .into_iter()
         .map(|row| row.locator)

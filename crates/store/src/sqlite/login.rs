@@ -4,7 +4,7 @@ use rusqlite::params;
 use trefoil_protocol::bytes::{AccountId, Locator};
 use trefoil_protocol::tenant::Tenant;
 
-use super::rows::{envelopes, existing_record, factor, from_sql};
+use super::rows::{self, envelopes, factor, from_sql};
 use super::writer::Transaction;
 use super::{nonce, sessions};
 use crate::error::StoreError;
@@ -68,7 +68,7 @@ pub(super) fn opened(
     proven: &[Locator],
 ) -> Result<OpenedSession, StoreError> {
     let records = transaction.records;
-    let record = existing_record(records, tenant, account_id)?.record;
+    let record = rows::record(records, tenant, account_id)?;
     let sealed_nonce = match record.nonce_hash {
         Some(hash) => nonce::read(transaction, tenant, account_id, hash)?,
         None => None,

@@ -3,14 +3,14 @@
 use rusqlite::{Connection, params};
 use trefoil_protocol::bytes::{Blob, PayloadHash};
 
-use super::rows::{envelopes, existing_record};
+use super::rows::{self, envelopes};
 use super::sessions;
 use crate::error::StoreError;
 use crate::model::{Caller, EventLog, ReadRecord};
 
 pub(super) fn record(connection: &Connection, caller: &Caller) -> Result<ReadRecord, StoreError> {
     let session = sessions::check(connection, caller)?;
-    let record = existing_record(connection, &caller.tenant, caller.account_id)?.record;
+    let record = rows::record(connection, &caller.tenant, caller.account_id)?;
     let envelopes = envelopes(
         connection,
         &caller.tenant,

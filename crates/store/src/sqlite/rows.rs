@@ -59,54 +59,68 @@ pub(super) fn nonce_key(row: &Row<'_>) -> Result<NonceKey, StoreError> {
     })
 }
 
-/// The current record and the answer of the commit that wrote it.
-pub(super) struct CurrentRecord {
-    pub(super) record: StoredRecord,
+/// What a compare-and-set needs to know of the current record: everything but its bytes.
+pub(super) struct Head {
+    pub(super) revision: u64,
+    pub(super) hash: PayloadHash,
+    pub(super) nonce_hash: Option<NonceHash>,
+    /// The answer of the commit that wrote it.
     pub(super) actions: String,
 }
 
-pub(super) fn current_record(
+pub(super) fn head(
     connection: &Connection,
     tenant: &Tenant,
     account_id: AccountId,
-) -> Result<Option<CurrentRecord>, StoreError> {
-    let found = connection
+) -> Result<Option<Head>, StoreError> {
+    Ok(connection
         .prepare_cached(
-            "SELECT revision, payload_hash, nonce_hash, actions, signature, payload FROM records
+            "SELECT revision, payload_hash, nonce_hash, actions FROM records
              WHERE tenant = ?1 AND account_id = ?2",
         )?
         .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
-            Ok(CurrentRecord {
-                record: StoredRecord {
-                    revision: from_sql(row.get(0)?),
-                    hash: PayloadHash::from_bytes(row.get(1)?),
-                    nonce_hash: row.get::<_, Option<_>>(2)?.map(NonceHash::from_bytes),
-                    signature: Signature::from_bytes(row.get(4)?),
-                    payload: Blob::new(row.get(5)?),
-                },
+            Ok(Head {
+                revision: from_sql(row.get(0)?),
+                hash: PayloadHash::from_bytes(row.get(1)?),
+                nonce_hash: row.get::<_, Option<_>>(2)?.map(NonceHash::from_bytes),
                 actions: row.get(3)?,
             })
         })
-        .optional()?;
-    if let Some(found) = &found
-        && Sha256::digest(found.record.payload.as_bytes()).as_slice()
-            != found.record.hash.as_bytes()
-    {
+        .optional()?)
+}
+
+/// The current record of an account that a session or a locator leads to.
+pub(super) fn record(
+    connection: &Connection,
+    tenant: &Tenant,
+    account_id: AccountId,
+) -> Result<StoredRecord, StoreError> {
+    let found = connection
+        .prepare_cached(
+            "SELECT revision, payload_hash, nonce_hash, signature, payload FROM records
+             WHERE tenant = ?1 AND account_id = ?2",
+        )?
+        .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
+            Ok(StoredRecord {
+                revision: from_sql(row.get(0)?),
+                hash: PayloadHash::from_bytes(row.get(1)?),
+                nonce_hash: row.get::<_, Option<_>>(2)?.map(NonceHash::from_bytes),
+                signature: Signature::from_bytes(row.get(3)?),
+                payload: Blob::new(row.get(4)?),
+            })
+        })
+        .optional()?
+        .ok_or(NO_RECORD)?;
+    if Sha256::digest(found.payload.as_bytes()).as_slice() != found.hash.as_bytes() {
         return Err(StoreError::Corrupt { what: "a payload" });
     }
     Ok(found)
 }
 
-/// As [`current_record`], where a session or a locator says that there is one.
-pub(super) fn existing_record(
-    connection: &Connection,
-    tenant: &Tenant,
-    account_id: AccountId,
-) -> Result<CurrentRecord, StoreError> {
-    current_record(connection, tenant, account_id)?.ok_or(StoreError::Corrupt {
-        what: "an account without a record",
-    })
-}
+/// A session or a locator leads to an account that has no record.
+pub(super) const NO_RECORD: StoreError = StoreError::Corrupt {
+    what: "an account without a record",
+};
 
 /// The nonce that the current record names.
 pub(super) fn current_nonce(

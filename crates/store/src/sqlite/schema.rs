@@ -13,6 +13,8 @@ use crate::error::StoreError;
 /// How long a connection waits for the file lock of another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CACHED_STATEMENTS: usize = 64;
+/// Pages (of 4 KiB) in the log after which it is copied into the database, at the latest.
+const CHECKPOINT_PAGES: u32 = 4000;
 
 /// One kind of database file.
 pub(super) struct Schema {
@@ -147,6 +149,8 @@ pub(super) fn open_writer(
     if !mode.eq_ignore_ascii_case("wal") {
         return Err(StoreError::ReadOnly);
     }
+    // Pages that many commits touch are copied into the database once for all of them.
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // FULL: the write-ahead log is synced before a commit is acknowledged.
     connection.pragma_update(None, "synchronous", "FULL")?;
     migrate(&mut connection, schema)?;
