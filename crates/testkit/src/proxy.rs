@@ -78,7 +78,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Bytes take half of `round_trip` in each direction from now on.
+    /// Bytes take half of `round_trip` in each direction from now on, and new connections a whole one to open.
     pub fn latency(&self, round_trip: Duration) {
         self.weather
             .send_modify(|weather| weather.one_way = round_trip / 2);
@@ -114,6 +114,9 @@ async fn connection(client: TcpStream, server: SocketAddr, mut weather: watch::R
     let cuts = weather.borrow().cuts;
     let seen = weather.clone();
     let pass = async {
+        // A new connection costs a round trip of its own before the first byte gets through.
+        let handshake = 2 * seen.borrow().one_way;
+        tokio::time::sleep(handshake).await;
         let server = TcpStream::connect(server).await?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;

@@ -1,6 +1,7 @@
 //! The metadata server as a process that can die and come back.
 
 use core::net::SocketAddr;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use trefoil_metadata_server::{Config, MetadataServer, Tenants};
 use trefoil_store::SqliteOptions;
 
 use super::TestkitError;
-use super::running::{RunningServer, bind, bind_again};
+use super::running::{RunningServer, bind_again};
 use crate::environment::os_rng;
 
 /// A metadata server on a loopback port of its own, its files in a directory.
@@ -22,22 +23,17 @@ pub struct MetadataProcess {
 }
 
 impl MetadataProcess {
-    /// Starts a server for every tenant with its files in `directory`. Clients must name it `public_url` where one is
-    /// given, as behind a [`Proxy`](crate::proxy::Proxy), else by its own address.
-    ///
-    /// # Errors
-    /// [`TestkitError::Listen`], [`TestkitError::Store`], [`TestkitError::Metadata`].
-    pub fn start(
-        directory: impl Into<PathBuf>,
+    pub(super) fn start(
+        listener: TcpListener,
+        directory: PathBuf,
         clock: Arc<dyn Clock>,
-        public_url: Option<String>,
+        url: String,
     ) -> Result<Self, TestkitError> {
-        let (listener, address) = bind()?;
-        let url = public_url.unwrap_or_else(|| format!("http://{address}"));
+        let address = listener.local_addr().map_err(TestkitError::Listen)?;
         let mut server = Self {
             url,
             address,
-            directory: directory.into(),
+            directory,
             clock,
             running: None,
         };
@@ -45,7 +41,7 @@ impl MetadataProcess {
         Ok(server)
     }
 
-    /// Its public base URL, which statements name.
+    /// Its public base URL, which statements name; a proxy's where there is one.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -73,7 +69,7 @@ impl MetadataProcess {
     /// Starts it again on the same port and files. Harmless where it runs.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// [`TestkitError::Listen`], [`TestkitError::Store`].
     pub fn start_again(&mut self) -> Result<(), TestkitError> {
         if self.running.is_some() {
             return Ok(());
@@ -81,7 +77,7 @@ impl MetadataProcess {
         self.run(bind_again(self.address)?)
     }
 
-    fn run(&mut self, listener: std::net::TcpListener) -> Result<(), TestkitError> {
+    fn run(&mut self, listener: TcpListener) -> Result<(), TestkitError> {
         let config = Config::new(&self.url, Tenants::Any)?;
         let clock = Arc::clone(&self.clock);
         let directory = self.directory.clone();

@@ -61,7 +61,7 @@ impl NodeProcess {
         Ok(node)
     }
 
-    /// Its base URL, as in the manifest.
+    /// Its own base URL; the manifest's is another one where a proxy stands before it.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

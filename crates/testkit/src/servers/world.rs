@@ -1,5 +1,6 @@
 //! All servers together, as an app's users meet them.
 
+use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::running::bind;
 use super::{Backup, MetadataProcess, NodeProcess, TestkitError};
 use crate::environment::os_rng;
 use crate::oidc::{Algorithm, Claims, OpenIdProvider, ProviderOptions};
+use crate::proxy::Proxy;
 
 /// A login provider's client registration, as one tenant's nodes are configured with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub struct WorldOptions {
     pub clock: Arc<dyn Clock>,
     /// Where files go; a directory that is removed in the end unless set.
     pub data: Option<PathBuf>,
+    /// Whether clients reach each server through a [`Proxy`], so that wires can be made slow or cut.
+    pub proxied: bool,
 }
 
 impl Default for WorldOptions {
@@ -76,6 +80,7 @@ impl Default for WorldOptions {
             ],
             clock: Arc::new(SystemClock),
             data: None,
+            proxied: false,
         }
     }
 }
@@ -87,6 +92,7 @@ impl core::fmt::Debug for WorldOptions {
             .field("threshold", &self.threshold)
             .field("verifiers", &self.verifiers)
             .field("data", &self.data)
+            .field("proxied", &self.proxied)
             .finish_non_exhaustive()
     }
 }
@@ -100,6 +106,8 @@ pub struct World {
     pub nodes: Vec<NodeProcess>,
     /// Where users log in.
     pub provider: OpenIdProvider,
+    /// The wires, where the options asked for them: the metadata server's first, then the nodes'.
+    pub proxies: Vec<Proxy>,
     manifest: SignedManifest,
     secrets: Vec<NodeSecrets>,
     verifiers: Vec<Verifier>,
@@ -129,8 +137,15 @@ impl World {
             }
         };
         let clock = options.clock;
-        let metadata =
-            MetadataProcess::start(directory.join("metadata"), Arc::clone(&clock), None)?;
+        let mut proxies = Vec::new();
+        let (listener, address) = bind()?;
+        let url = front(options.proxied, address, &mut proxies).await?;
+        let metadata = MetadataProcess::start(
+            listener,
+            directory.join("metadata"),
+            Arc::clone(&clock),
+            url,
+        )?;
 
         let provider_clock = Arc::clone(&clock);
         let audience = options
@@ -146,10 +161,10 @@ impl World {
         let sockets = (0..options.nodes)
             .map(|_| bind())
             .collect::<Result<Vec<_>, _>>()?;
-        let urls: Vec<String> = sockets
-            .iter()
-            .map(|(_, address)| format!("http://{address}"))
-            .collect();
+        let mut urls = Vec::new();
+        for (_, address) in &sockets {
+            urls.push(front(options.proxied, *address, &mut proxies).await?);
+        }
         let dealt = deal_network(&urls, options.threshold, &mut os_rng())?;
         let settings = VerifierSettings::of(&options.verifiers, provider.issuer())?;
         let nodes = sockets
@@ -171,6 +186,7 @@ impl World {
             metadata,
             nodes,
             provider,
+            proxies,
             manifest: dealt.manifest,
             secrets: dealt.nodes,
             verifiers: options.verifiers,
@@ -253,6 +269,13 @@ impl World {
         backup.restore(&mut self.metadata).await
     }
 
+    /// Makes every wire slow: bytes take half of `round_trip` in each direction. Only in a proxied world.
+    pub fn latency(&self, round_trip: core::time::Duration) {
+        for proxy in &self.proxies {
+            proxy.latency(round_trip);
+        }
+    }
+
     /// Kills all servers and waits for them.
     pub async fn stop(&mut self) {
         self.metadata.kill().await;
@@ -260,6 +283,21 @@ impl World {
             node.kill().await;
         }
     }
+}
+
+/// The address by which clients know a server: its own, or that of a proxy before it.
+async fn front(
+    proxied: bool,
+    server: SocketAddr,
+    proxies: &mut Vec<Proxy>,
+) -> Result<String, TestkitError> {
+    if !proxied {
+        return Ok(format!("http://{server}"));
+    }
+    let proxy = Proxy::start(server).await.map_err(TestkitError::Listen)?;
+    let url = proxy.base_url();
+    proxies.push(proxy);
+    Ok(url)
 }
 
 /// Tenant and verifier names as the protocol has them.
