@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use support::World;
 
@@ -55,7 +56,9 @@ impl Terminal {
         fresh
     }
 
+    /// Types a line, after the moment that a person takes: the prompt is written before the echo is off.
     fn enter(&mut self, line: &str) {
+        std::thread::sleep(Duration::from_millis(400));
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
