@@ -19,6 +19,7 @@ use crate::kdf::sha256;
 use crate::opening::{Opening, OpeningError};
 use crate::record::{RecordError, VerifiedRecord};
 use crate::tenant::Tenant;
+use crate::versioned;
 use crate::wire::{IndexedEnvelope, KitResponse};
 
 const VERSION: u32 = 1;
@@ -43,11 +44,6 @@ struct Contents {
     version: u32,
     tenant: Tenant,
     kit: KitResponse,
-}
-
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
 }
 
 /// Why a text is not a recovery kit.
@@ -145,12 +141,8 @@ impl RecoveryKit {
         if checksum(&json) != sum {
             return Err(KitError::Damaged);
         }
-        let VersionOnly { version } =
-            serde_json::from_slice(&json).map_err(|_| KitError::Damaged)?;
-        if version != VERSION {
-            return Err(KitError::UnknownVersion(version));
-        }
-        let contents: Contents = serde_json::from_slice(&json).map_err(|_| KitError::Damaged)?;
+        let contents: Contents = versioned::read(&json, VERSION)
+            .map_err(|unread| unread.as_error(KitError::Damaged, KitError::UnknownVersion))?;
         Self::new(&contents.tenant, contents.kit)
     }
 

@@ -27,4 +27,5 @@ pub mod state;
 pub mod statement;
 pub mod tenant;
 pub mod vault;
+mod versioned;
 pub mod wire;

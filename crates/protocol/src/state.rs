@@ -15,6 +15,7 @@ use crate::kdf::epoch_context;
 use crate::point;
 use crate::seal::aead;
 use crate::secret::secret_bytes;
+use crate::versioned;
 
 /// The version of the state's form.
 pub const VERSION: u32 = 1;
@@ -112,11 +113,6 @@ pub enum StateError {
     Malformed,
 }
 
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
-}
-
 impl State {
     /// The note of a factor.
     #[must_use]
@@ -167,12 +163,8 @@ impl State {
             Some((json, [0x80, ..])) => json,
             _ => return Err(StateError::Malformed),
         };
-        let VersionOnly { version } =
-            serde_json::from_slice(json).map_err(|_| StateError::Malformed)?;
-        if version != VERSION {
-            return Err(StateError::UnknownVersion(version));
-        }
-        serde_json::from_slice(json).map_err(|_| StateError::Malformed)
+        versioned::read(json, VERSION)
+            .map_err(|unread| unread.as_error(StateError::Malformed, StateError::UnknownVersion))
     }
 }
 

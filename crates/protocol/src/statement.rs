@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bytes::{AccountId, AuthKey, Blob, PayloadHash, RequestId, Signature};
 use crate::sign::AuthPrivateKey;
 use crate::tenant::Tenant;
+use crate::versioned;
 
 const LABEL: &str = "statement";
 
@@ -111,11 +112,6 @@ pub enum StatementError {
     Expired,
 }
 
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
-}
-
 impl SignedStatement {
     /// Makes and signs a statement with a fresh request id.
     #[must_use]
@@ -152,13 +148,9 @@ impl SignedStatement {
         if bytes.len() > MAX_STATEMENT {
             return Err(StatementError::TooLarge);
         }
-        let VersionOnly { version } =
-            serde_json::from_slice(bytes).map_err(|_| StatementError::Malformed)?;
-        if version != VERSION {
-            return Err(StatementError::UnknownVersion(version));
-        }
-        let statement: Statement =
-            serde_json::from_slice(bytes).map_err(|_| StatementError::Malformed)?;
+        let statement: Statement = versioned::read(bytes, VERSION).map_err(|unread| {
+            unread.as_error(StatementError::Malformed, StatementError::UnknownVersion)
+        })?;
         statement
             .key
             .verify(LABEL, bytes, &self.signature)

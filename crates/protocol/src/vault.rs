@@ -12,6 +12,7 @@ use crate::account::AccountKeys;
 use crate::bytes::{Blob, decode, encode};
 use crate::kdf::account_context;
 use crate::seal::aead;
+use crate::versioned;
 
 /// The version of the vault's form.
 pub const VERSION: u32 = 1;
@@ -109,11 +110,6 @@ pub enum VaultError {
     Full,
 }
 
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
-}
-
 impl Vault {
     /// An empty vault.
     #[must_use]
@@ -177,12 +173,8 @@ impl Vault {
             sealed.as_bytes(),
         )
         .map_err(|_| VaultError::Sealed)?;
-        let VersionOnly { version } =
-            serde_json::from_slice(&plaintext).map_err(|_| VaultError::Malformed)?;
-        if version != VERSION {
-            return Err(VaultError::UnknownVersion(version));
-        }
-        serde_json::from_slice(&plaintext).map_err(|_| VaultError::Malformed)
+        versioned::read(&plaintext, VERSION)
+            .map_err(|unread| unread.as_error(VaultError::Malformed, VaultError::UnknownVersion))
     }
 }
 

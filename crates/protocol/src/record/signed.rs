@@ -12,6 +12,7 @@ use crate::factor::EnrolmentError;
 use crate::kdf::{label, sha256};
 use crate::sign::AuthPrivateKey;
 use crate::tenant::Tenant;
+use crate::versioned;
 
 const LABEL: &str = "record";
 
@@ -98,12 +99,6 @@ pub enum RecordError {
     },
 }
 
-/// Read before anything else, so that a newer version is told apart from damage.
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
-}
-
 impl AccountId {
     /// The id that belongs to an account's auth key.
     #[must_use]
@@ -168,12 +163,9 @@ impl SignedPayload {
         if bytes.len() > MAX_PAYLOAD {
             return Err(RecordError::TooLarge);
         }
-        let VersionOnly { version } =
-            serde_json::from_slice(bytes).map_err(|_| RecordError::Malformed)?;
-        if version != VERSION {
-            return Err(RecordError::UnknownVersion(version));
-        }
-        let payload: Payload = serde_json::from_slice(bytes).map_err(|_| RecordError::Malformed)?;
+        let payload: Payload = versioned::read(bytes, VERSION).map_err(|unread| {
+            unread.as_error(RecordError::Malformed, RecordError::UnknownVersion)
+        })?;
         if !matches!(trust, Trust::Signatures) {
             payload
                 .account_auth_key

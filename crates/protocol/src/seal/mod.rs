@@ -1,4 +1,4 @@
-//! Sealing: [`aead`] under a shared key, [`hpke`] to a public key.
+//! Sealing: `aead` under a shared key, [`hpke`] to a public key.
 
 pub(crate) mod aead;
 pub mod hpke;

@@ -16,6 +16,7 @@ use crate::kdf::{label, lp};
 use crate::problem::ProblemCode;
 use crate::seal::hpke::SealError;
 use crate::tenant::Tenant;
+use crate::versioned;
 
 /// The version of request, answer and sealed answer.
 const VERSION: u32 = 1;
@@ -119,11 +120,6 @@ impl EvaluateRequestError {
     }
 }
 
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
-}
-
 impl EvaluateRequest {
     /// A request of the current version.
     ///
@@ -152,13 +148,13 @@ impl EvaluateRequest {
     /// # Errors
     /// [`EvaluateRequestError`], one per kind of fault.
     pub fn from_json(body: &[u8]) -> Result<Self, EvaluateRequestError> {
-        let VersionOnly { version } =
-            serde_json::from_slice(body).map_err(|_| EvaluateRequestError::Malformed)?;
-        if version != VERSION {
-            return Err(EvaluateRequestError::UnknownVersion(version));
-        }
-        serde_json::from_slice::<Self>(body)
-            .map_err(|_| EvaluateRequestError::Malformed)?
+        versioned::read::<Self>(body, VERSION)
+            .map_err(|unread| {
+                unread.as_error(
+                    EvaluateRequestError::Malformed,
+                    EvaluateRequestError::UnknownVersion,
+                )
+            })?
             .checked()
     }
 
@@ -256,12 +252,12 @@ impl EvaluateResponse {
     /// # Errors
     /// [`OpenEvaluationError::Malformed`] and [`OpenEvaluationError::UnknownVersion`].
     pub fn from_json(body: &[u8]) -> Result<Self, OpenEvaluationError> {
-        let VersionOnly { version } =
-            serde_json::from_slice(body).map_err(|_| OpenEvaluationError::Malformed)?;
-        if version != VERSION {
-            return Err(OpenEvaluationError::UnknownVersion(version));
-        }
-        serde_json::from_slice(body).map_err(|_| OpenEvaluationError::Malformed)
+        versioned::read(body, VERSION).map_err(|unread| {
+            unread.as_error(
+                OpenEvaluationError::Malformed,
+                OpenEvaluationError::UnknownVersion,
+            )
+        })
     }
 
     /// Opens what was sealed to this login.

@@ -12,6 +12,7 @@ use super::VerifiedManifest;
 use crate::bytes::{NetworkKey, decode_array, encode};
 use crate::seal::hpke::EnvelopePrivateKey;
 use crate::sign::AuthPrivateKey;
+use crate::versioned;
 
 const VERSION: u32 = 1;
 
@@ -61,7 +62,7 @@ pub enum NodeSecretsError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File<'a> {
-    #[expect(dead_code, reason = "read before, through VersionOnly")]
+    #[expect(dead_code, reason = "read before, with the version")]
     version: u32,
     network: NetworkKey,
     epoch: u32,
@@ -69,11 +70,6 @@ struct File<'a> {
     share: &'a str,
     hpke_seed: &'a str,
     identity_seed: &'a str,
-}
-
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
 }
 
 impl NodeSecrets {
@@ -194,13 +190,12 @@ impl NodeSecrets {
         if json.len() > MAX_FILE {
             return Err(NodeSecretsError::Malformed);
         }
-        let VersionOnly { version } =
-            serde_json::from_slice(json).map_err(|_| NodeSecretsError::Malformed)?;
-        if version != VERSION {
-            return Err(NodeSecretsError::UnknownVersion(version));
-        }
-        let file: File<'_> =
-            serde_json::from_slice(json).map_err(|_| NodeSecretsError::Malformed)?;
+        let file: File<'_> = versioned::read(json, VERSION).map_err(|unread| {
+            unread.as_error(
+                NodeSecretsError::Malformed,
+                NodeSecretsError::UnknownVersion,
+            )
+        })?;
         let secret = |text: &str| {
             decode_array(text)
                 .map(Zeroizing::new)

@@ -8,13 +8,13 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::Deserialize;
 use trefoil_oprf::{Committee, CommitteeError, ElementError, GroupKey, NodeIndex, VerifyingShare};
 
 use super::manifest::{
     LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestNode, SignedManifest, VERSION,
 };
 use crate::bytes::{AuthKey, EnvelopeKey, ManifestHash, NetworkKey};
+use crate::versioned::{self, Unread};
 
 const MAX_URL: usize = 255;
 
@@ -129,11 +129,6 @@ pub enum ManifestError {
     },
 }
 
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: u32,
-}
-
 impl SignedManifest {
     /// Verifies a network's first manifest for an app that pins the network's public key: `T` of its own nodes signed.
     ///
@@ -167,13 +162,12 @@ impl SignedManifest {
         if bytes.len() > MAX_MANIFEST {
             return Err(ManifestError::TooLarge);
         }
-        let VersionOnly { version } =
-            serde_json::from_slice(bytes).map_err(|error| form_error(&error))?;
-        if version != VERSION {
-            return Err(ManifestError::UnknownVersion(version));
-        }
         let manifest: Manifest =
-            serde_json::from_slice(bytes).map_err(|error| form_error(&error))?;
+            versioned::read(bytes, VERSION).map_err(|unread| match unread {
+                Unread::UnknownVersion(version) => ManifestError::UnknownVersion(version),
+                Unread::Malformed(Some(error)) => form_error(&error),
+                Unread::Malformed(None) => ManifestError::Malformed,
+            })?;
         if manifest.nodes.len() > MAX_NODES {
             return Err(ManifestError::TooLarge);
         }
