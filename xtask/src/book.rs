@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::commands::{Block, blocks, links};
+use crate::commands::{Block, Link, anchors, blocks, links};
 use crate::process::{command, run as sh};
 use crate::report::Tally;
 use crate::{Failure, repo::Repo, tools};
@@ -88,14 +88,23 @@ fn pages(repo: &Repo) -> Result<Vec<PathBuf>, Failure> {
 
 fn check_links(page: &Path) -> Result<(), Failure> {
     let folder = page.parent().unwrap_or(Path::new("."));
-    let missing: Vec<_> = links(&fs::read_to_string(page)?)
-        .into_iter()
-        .filter(|link| !folder.join(link).exists())
-        .collect();
-    if missing.is_empty() {
+    let mut broken = Vec::new();
+    for Link { path, anchor } in links(&fs::read_to_string(page)?) {
+        let target = if path.is_empty() {
+            page.to_path_buf()
+        } else {
+            folder.join(&path)
+        };
+        let holds = target.exists()
+            && (anchor.is_empty() || anchors(&fs::read_to_string(&target)?).contains(&anchor));
+        if !holds {
+            broken.push(format!("{path}#{anchor}"));
+        }
+    }
+    if broken.is_empty() {
         Ok(())
     } else {
-        Err(format!("leads nowhere: {}", missing.join(", ")).into())
+        Err(format!("leads nowhere: {}", broken.join(", ")).into())
     }
 }
 

@@ -58,25 +58,30 @@ pub(crate) fn blocks(file: &Path) -> Result<Vec<Block>, Failure> {
     }
 }
 
-/// Relative link targets of a Markdown file, without their anchors; code is skipped.
-pub(crate) fn links(text: &str) -> Vec<String> {
+/// A link to another place of this repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Relative to the page; empty for the page itself.
+    pub(crate) path: String,
+    /// Without the `#`; empty where there is none.
+    pub(crate) anchor: String,
+}
+
+/// Links of a Markdown file to files of this repository; code is skipped.
+pub(crate) fn links(text: &str) -> Vec<Link> {
     let mut found = Vec::new();
-    let mut fenced = false;
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        }
-        if fenced {
-            continue;
-        }
+    for line in prose(text) {
         let mut rest = line;
         while let Some((_, tail)) = rest.split_once("](") {
-            let Some((link, tail)) = tail.split_once(')') else {
+            let Some((target, tail)) = tail.split_once(')') else {
                 break;
             };
-            let path = link.split('#').next().unwrap_or_default();
-            if !path.is_empty() && !path.contains("://") && !path.starts_with("mailto:") {
-                found.push(path.to_owned());
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            if !path.contains("://") && !path.starts_with("mailto:") {
+                found.push(Link {
+                    path: path.to_owned(),
+                    anchor: anchor.to_owned(),
+                });
             }
             rest = tail;
         }
@@ -84,11 +89,37 @@ pub(crate) fn links(text: &str) -> Vec<String> {
     found
 }
 
+/// The anchors of a Markdown file's headings, as GitHub and mdbook make them.
+pub(crate) fn anchors(text: &str) -> Vec<String> {
+    let keep = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
+    prose(text)
+        .filter(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches('#').trim().to_lowercase())
+        .map(|title| {
+            title
+                .chars()
+                .filter(|c| keep(*c))
+                .collect::<String>()
+                .replace(' ', "-")
+        })
+        .collect()
+}
+
+/// The lines outside fenced code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        !fenced && !fence
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
-    use super::{blocks, links};
+    use super::{anchors, blocks, links};
 
     fn file(text: &str) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -115,9 +146,21 @@ mod tests {
 
     #[test]
     fn links_are_found_outside_code() {
+        let text = "[a](b.md#c) [d](https://e) [f](#g)\n```\n[h](i)\n```\n[j](../k.md)";
+        let found: Vec<_> = links(text)
+            .into_iter()
+            .map(|link| (link.path, link.anchor))
+            .collect();
+        let expected = [("b.md", "c"), ("", "g"), ("../k.md", "")];
         assert_eq!(
-            links("[a](b.md#c) [d](https://e) [f](#g)\n```\n[h](i)\n```\n[j](../k.md)"),
-            ["b.md", "../k.md"]
+            found,
+            expected.map(|(path, anchor)| (path.to_owned(), anchor.to_owned()))
         );
+    }
+
+    #[test]
+    fn headings_get_the_anchors_that_renderers_give_them() {
+        let text = "# The nonce, and `custody`\n```sh\n# no heading\n```\n## Who gets what?";
+        assert_eq!(anchors(text), ["the-nonce-and-custody", "who-gets-what"]);
     }
 }
