@@ -1,4 +1,5 @@
 //! The whole life of a wallet against real servers.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 
