@@ -203,7 +203,7 @@ fn record_commit(criterion: &mut Criterion) {
 
 fn login(criterion: &mut Criterion) {
     let bench = Bench::new();
-    let mut group = criterion.benchmark_group("login");
+    let mut group = criterion.benchmark_group("server_login");
     group
         .sample_size(20)
         .measurement_time(Duration::from_secs(8));
