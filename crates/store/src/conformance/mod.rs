@@ -1,4 +1,4 @@
-//! What every back end must do, as tests that a back end's own test file instantiates with [`conformance_tests!`].
+//! What every back end must do, as tests that a back end's own test file instantiates with [`conformance_tests!`](crate::conformance_tests).
 //!
 //! The suite is about storage: payloads and envelopes are made-up bytes, because a store trusts that they were verified.
 
