@@ -18,7 +18,9 @@ struct VersionOnly {
 
 /// Reads an object whose `version` is the one given.
 pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], known: u32) -> Result<T, Unread> {
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
+    // Nothing at all is left to serde, whose error says that the end came too early.
+    let first = bytes.trim_ascii_start().first();
+    if first.is_some_and(|first| *first != b'{') {
         return Err(Unread::Malformed(None));
     }
     let VersionOnly { version } = serde_json::from_slice(bytes)?;

@@ -147,6 +147,42 @@ fn unknown_fields_and_versions_are_refused_even_when_signed() {
     assert_eq!(verify(&newer).unwrap_err(), RecordError::UnknownVersion(9));
 }
 
+/// Serde would read a struct from a list of its fields' values as well.
+#[test]
+fn a_list_of_the_values_is_no_record() {
+    let (stored, account) = setting();
+    let bytes = stored.record.signed().payload.as_bytes();
+    let mut fields = serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+    let order = [
+        "version",
+        "tenant",
+        "account_id",
+        "account_auth_key",
+        "revision",
+        "previous",
+        "epoch",
+        "restore",
+        "custody",
+        "threshold",
+        "reset_key",
+        "policy",
+        "nonce_hash",
+        "factors",
+        "state",
+        "vault",
+    ];
+    let values: Vec<serde_json::Value> = order.iter().map(|name| fields[*name].take()).collect();
+    let list = serde_json::to_vec(&values).unwrap();
+    assert!(
+        serde_json::from_slice::<Payload>(&list).is_ok(),
+        "that is what serde does"
+    );
+    assert_eq!(
+        verify(&signed(&account, list)).unwrap_err(),
+        RecordError::Malformed
+    );
+}
+
 #[test]
 fn only_the_account_it_names_signs_it() {
     let (stored, account) = setting();
