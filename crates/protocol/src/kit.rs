@@ -142,7 +142,7 @@ impl RecoveryKit {
             return Err(KitError::Damaged);
         }
         let contents: Contents = versioned::read(&json, VERSION)
-            .map_err(|unread| unread.as_error(KitError::Damaged, KitError::UnknownVersion))?;
+            .map_err(|unread| unread.into_error(KitError::Damaged, KitError::UnknownVersion))?;
         Self::new(&contents.tenant, contents.kit)
     }
 

@@ -164,7 +164,7 @@ impl State {
             _ => return Err(StateError::Malformed),
         };
         versioned::read(json, VERSION)
-            .map_err(|unread| unread.as_error(StateError::Malformed, StateError::UnknownVersion))
+            .map_err(|unread| unread.into_error(StateError::Malformed, StateError::UnknownVersion))
     }
 }
 

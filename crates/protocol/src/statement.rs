@@ -149,7 +149,7 @@ impl SignedStatement {
             return Err(StatementError::TooLarge);
         }
         let statement: Statement = versioned::read(bytes, VERSION).map_err(|unread| {
-            unread.as_error(StatementError::Malformed, StatementError::UnknownVersion)
+            unread.into_error(StatementError::Malformed, StatementError::UnknownVersion)
         })?;
         statement
             .key

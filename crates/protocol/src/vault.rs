@@ -174,7 +174,7 @@ impl Vault {
         )
         .map_err(|_| VaultError::Sealed)?;
         versioned::read(&plaintext, VERSION)
-            .map_err(|unread| unread.as_error(VaultError::Malformed, VaultError::UnknownVersion))
+            .map_err(|unread| unread.into_error(VaultError::Malformed, VaultError::UnknownVersion))
     }
 }
 

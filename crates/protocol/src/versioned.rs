@@ -38,7 +38,7 @@ impl From<serde_json::Error> for Unread {
 
 impl Unread {
     /// The caller's own error for it.
-    pub(crate) fn as_error<E>(self, malformed: E, unknown: impl FnOnce(u32) -> E) -> E {
+    pub(crate) fn into_error<E>(self, malformed: E, unknown: impl FnOnce(u32) -> E) -> E {
         match self {
             Self::Malformed(_) => malformed,
             Self::UnknownVersion(version) => unknown(version),

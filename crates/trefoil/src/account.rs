@@ -6,7 +6,7 @@ use k256::ecdsa::SigningKey;
 use trefoil_client::{Session, metadata};
 use trefoil_factors::device::{DeviceStoreError, DeviceStoreExt, PinConflict, UpdateError};
 use trefoil_protocol::account::ed25519_wallet_seed;
-use trefoil_protocol::bytes::AccountId;
+use trefoil_protocol::bytes::{AccountId, PayloadHash};
 use trefoil_protocol::kit::{KitError, RecoveryKit};
 use trefoil_protocol::opening::OpenAccount;
 use trefoil_protocol::record::Custody;
@@ -29,6 +29,9 @@ pub struct Account {
     logins: u64,
     dont_ask: bool,
 }
+
+/// Events that a server keeps at least (protocol: the newest ones of an account).
+const KEPT_EVENTS: usize = 128;
 
 /// A recoverable ECDSA signature over secp256k1, with low `s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +68,9 @@ pub enum AccountError {
     /// The events were not shown.
     #[error(transparent)]
     Events(#[from] metadata::EventsError),
+    /// The log does not continue the one that this device has seen.
+    #[error("the metadata server's event list does not continue the one that this device has seen")]
+    EventsRewritten,
     /// The account was not deleted.
     #[error(transparent)]
     Delete(#[from] metadata::DeleteError),
@@ -243,6 +249,23 @@ impl Account {
     pub async fn events(&self) -> Result<Vec<trefoil_protocol::event::Event>, AccountError> {
         let listed = self.core.metadata.events(&self.session).await?;
         let id = self.id();
+        let pinned = self
+            .core
+            .devices
+            .read()?
+            .account(&id)
+            .and_then(|known| known.events_head());
+        let continues = |pin: PayloadHash| {
+            listed.head == pin
+                || listed
+                    .events
+                    .iter()
+                    .any(|event| event.previous == Some(pin))
+        };
+        // A server keeps the newest events only: a pin may have been dropped honestly, but not from a shorter list.
+        if pinned.is_some_and(|pin| !continues(pin)) && listed.events.len() < KEPT_EVENTS {
+            return Err(AccountError::EventsRewritten);
+        }
         self.core
             .devices
             .update(|state| state.set_events_head(&id, listed.head))?;

@@ -156,7 +156,14 @@ impl<'a> Draft<'a> {
         if enrolled {
             return Err(DraftError::DeviceEnrolled);
         }
-        let secret = FactorSecret::random(&mut core.environment.rng());
+        // A failed attempt on top of the same revision has left one that no commit can have enrolled elsewhere.
+        let left = state.secrets(&core.tenant).filter(|kept| {
+            kept.account_id() == record.account_id && kept.pending_since() == Some(record.revision)
+        });
+        let secret = match left.last() {
+            Some(left) => left.factor_secret().clone(),
+            None => FactorSecret::random(&mut core.environment.rng()),
+        };
         self.device = Some(Device {
             label: label.into(),
             secret,

@@ -164,7 +164,7 @@ impl SignedPayload {
             return Err(RecordError::TooLarge);
         }
         let payload: Payload = versioned::read(bytes, VERSION).map_err(|unread| {
-            unread.as_error(RecordError::Malformed, RecordError::UnknownVersion)
+            unread.into_error(RecordError::Malformed, RecordError::UnknownVersion)
         })?;
         if !matches!(trust, Trust::Signatures) {
             payload

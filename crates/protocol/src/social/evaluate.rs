@@ -150,7 +150,7 @@ impl EvaluateRequest {
     pub fn from_json(body: &[u8]) -> Result<Self, EvaluateRequestError> {
         versioned::read::<Self>(body, VERSION)
             .map_err(|unread| {
-                unread.as_error(
+                unread.into_error(
                     EvaluateRequestError::Malformed,
                     EvaluateRequestError::UnknownVersion,
                 )
@@ -253,7 +253,7 @@ impl EvaluateResponse {
     /// [`OpenEvaluationError::Malformed`] and [`OpenEvaluationError::UnknownVersion`].
     pub fn from_json(body: &[u8]) -> Result<Self, OpenEvaluationError> {
         versioned::read(body, VERSION).map_err(|unread| {
-            unread.as_error(
+            unread.into_error(
                 OpenEvaluationError::Malformed,
                 OpenEvaluationError::UnknownVersion,
             )

@@ -191,7 +191,7 @@ impl NodeSecrets {
             return Err(NodeSecretsError::Malformed);
         }
         let file: File<'_> = versioned::read(json, VERSION).map_err(|unread| {
-            unread.as_error(
+            unread.into_error(
                 NodeSecretsError::Malformed,
                 NodeSecretsError::UnknownVersion,
             )

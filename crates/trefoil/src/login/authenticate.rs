@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use trefoil_client::Session;
 use trefoil_client::metadata;
-use trefoil_protocol::bytes::{AccountId, Locator};
+use trefoil_protocol::bytes::{AccountId, Envelope, Locator};
 use trefoil_protocol::factor::FactorKeys;
 use trefoil_protocol::record::VerifiedRecord;
 use trefoil_protocol::rollback::{Freshness, RollbackError, compare};
-use trefoil_protocol::wire::LoginResponse;
+use trefoil_protocol::wire::{IndexedEnvelope, LoginResponse, MAX_STATEMENTS};
 
 use super::LoginError;
 use crate::core::Core;
@@ -26,9 +26,10 @@ pub(crate) async fn authenticate(
 ) -> Result<Locked, LoginError> {
     let locators: Vec<Locator> = brought.iter().map(FactorKeys::locator).collect();
     let pinned = pinned_accounts(core, &locators)?;
+    let by_retired = pinned_accounts(core, retired)?;
     let mut factors = brought;
     add_device_factors(core, &pinned, &mut factors)?;
-    add_device_factors(core, &pinned_accounts(core, retired)?, &mut factors)?;
+    add_device_factors(core, &by_retired, &mut factors)?;
     let mut answer = log_in(core, &factors).await;
     if let Ok(response) = &answer {
         // A factor that this device sees for the first time, of an account that it knows.
@@ -41,13 +42,15 @@ pub(crate) async fn authenticate(
     match answer {
         Ok(response) => found(core, &pinned, factors, response)
             .map(|found| Locked::found(Arc::clone(core), found)),
-        Err(metadata::LoginError::NoAccount) => match pinned.first() {
-            None => Ok(Locked::no_account(Arc::clone(core))),
-            Some(known) => Err(RollbackError::Gone {
-                seen: seen_revision(core, known)?,
+        Err(metadata::LoginError::NoAccount) => {
+            match known_here(core, &pinned, &by_retired, retired)? {
+                None => Ok(Locked::no_account(Arc::clone(core))),
+                Some(known) => Err(RollbackError::Gone {
+                    seen: seen_revision(core, &known)?,
+                }
+                .into()),
             }
-            .into()),
-        },
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -64,6 +67,31 @@ pub(crate) async fn authenticate_device(
     authenticate(core, keys, &[]).await
 }
 
+/// The account that must be there by what this device has seen. That an earlier social login was removed from its account
+/// is believed only where the device's own verified record no longer lists it: a server that merely says so could
+/// otherwise have a second wallet made beside the one it hides.
+fn known_here(
+    core: &Core,
+    pinned: &BTreeSet<AccountId>,
+    by_retired: &BTreeSet<AccountId>,
+    retired: &[Locator],
+) -> Result<Option<AccountId>, LoginError> {
+    if let Some(known) = pinned.first() {
+        return Ok(Some(*known));
+    }
+    for account in by_retired {
+        let kept = kept_record(core, account)?;
+        if kept.is_some_and(|kept| {
+            retired
+                .iter()
+                .any(|locator| kept.factor_at(locator).is_some())
+        }) {
+            return Ok(Some(*account));
+        }
+    }
+    Ok(None)
+}
+
 fn pinned_accounts(core: &Core, locators: &[Locator]) -> Result<BTreeSet<AccountId>, LoginError> {
     let state = core.devices.read()?;
     Ok(locators
@@ -78,9 +106,24 @@ fn add_device_factors(
     factors: &mut Vec<FactorKeys>,
 ) -> Result<(), LoginError> {
     let state = core.devices.read()?;
-    for keys in accounts
+    let kept: Vec<VerifiedRecord> = accounts
+        .iter()
+        .filter_map(|account| kept_record(core, account).transpose())
+        .collect::<Result<_, _>>()?;
+    let listed = |keys: &FactorKeys| {
+        kept.iter()
+            .any(|kept| kept.factor_at(&keys.locator()).is_some())
+    };
+    let mut own: Vec<FactorKeys> = accounts
         .iter()
         .flat_map(|account| core.device_keys(&state, account))
+        .collect();
+    // A login carries so many statements and no more: the enrolled ones first, then the newest.
+    own.reverse();
+    own.sort_by_key(|keys| !listed(keys));
+    for keys in own
+        .into_iter()
+        .take(MAX_STATEMENTS.saturating_sub(factors.len()))
     {
         if factors
             .iter()
@@ -153,8 +196,12 @@ fn found(
         },
     };
     if let Standing::Current(freshness) = &standing {
-        let own = device_envelope(core, &served, &response)?;
-        core.remember(&served, &factors, own)?;
+        match device_envelope(core, &served, &response)? {
+            OwnEnvelope::NotEnrolled => core.remember(&served, &factors, None)?,
+            OwnEnvelope::Given(envelope) => core.remember(&served, &factors, Some(envelope))?,
+            // Opening says what is wrong; what this device keeps stays as it is.
+            OwnEnvelope::Wrong => {}
+        }
         if matches!(freshness, Some(Freshness::Restored)) {
             tracing::warn!(
                 revision = served.revision,
@@ -183,21 +230,32 @@ fn kept_record(core: &Core, account: &AccountId) -> Result<Option<VerifiedRecord
         .map_err(LoginError::KeptRecord)
 }
 
-/// The envelope of this device's own factor, if the record has one.
+/// What the server gave for this device's own factor.
+enum OwnEnvelope<'a> {
+    NotEnrolled,
+    Given(&'a Envelope),
+    /// None, or not the one that the signed record names.
+    Wrong,
+}
+
 fn device_envelope<'a>(
     core: &Core,
     served: &VerifiedRecord,
     response: &'a LoginResponse,
-) -> Result<Option<&'a trefoil_protocol::bytes::Envelope>, LoginError> {
+) -> Result<OwnEnvelope<'a>, LoginError> {
     let state = core.devices.read()?;
     let own = core.device_keys(&state, &served.account_id);
-    let index = own
+    let Some(entry) = own
         .iter()
         .find_map(|keys| served.factor_at(&keys.locator()))
-        .map(|entry| entry.index);
-    let found = response
-        .envelopes
-        .iter()
-        .find(|envelope| Some(envelope.index) == index);
-    Ok(found.map(|envelope| &envelope.envelope))
+    else {
+        return Ok(OwnEnvelope::NotEnrolled);
+    };
+    let named = |given: &&IndexedEnvelope| {
+        given.index == entry.index && given.envelope.hash() == entry.envelope_hash
+    };
+    let given = response.envelopes.iter().find(named);
+    Ok(given.map_or(OwnEnvelope::Wrong, |given| {
+        OwnEnvelope::Given(&given.envelope)
+    }))
 }
