@@ -58,6 +58,60 @@ fn a_development_network_comes_back_as_it_was() {
     );
 }
 
+/// At the finest level, with everything that libraries below have to say.
+#[test]
+fn logs_hold_no_secret() {
+    let mut world = World::start();
+    world.stop();
+    let log = std::fs::File::create(world.path("log")).unwrap();
+    let data = world.path("dev");
+    let mut serve = command();
+    serve
+        .args(["--json", "serve", "dev", "--data"])
+        .arg(data)
+        .env("TREFOIL_LOG", "trace");
+    world.server = Some(Server::start_logging(&mut serve, log.into()));
+    let address = world.user_with_mfa("alice-of-the-log", "laptop", &[]);
+    let kit = world.text("kit");
+    world
+        .wallet(
+            "laptop",
+            &[
+                "export",
+                "--kit-out",
+                &kit,
+                "--dev-user",
+                "alice-of-the-log",
+            ],
+        )
+        .ok();
+    let status = world.wallet("laptop", &["status"]).ok();
+    let account = status["accounts"][0]["account"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let phrase = world.secret("phrase");
+    let first_words: String = phrase.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    world.stop();
+
+    let log = std::fs::read_to_string(world.path("log")).unwrap();
+    assert!(
+        log.contains("/v1/{tenant}/sessions"),
+        "requests are logged: {log}"
+    );
+    // A JSON Web Token, a session token, the user, the wallet, the account, the phrase.
+    for secret in [
+        "eyJ",
+        "Bearer",
+        "alice-of-the-log",
+        &address,
+        &account,
+        &first_words,
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
 /// Each server in a process of its own, configured by files, as a deployment has them.
 #[test]
 fn dealt_nodes_and_a_metadata_server_of_their_own() {

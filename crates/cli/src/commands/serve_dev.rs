@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::args::ServeDev;
 use crate::failure::Failure;
-use crate::local::{APP_FILE, LocalNetwork, stop_signal};
+use crate::local::{APP_FILE, LocalNetwork, StopSignal};
 use crate::ui::Ui;
 
 pub(crate) async fn run(ui: Ui, arguments: ServeDev) -> Result<(), Failure> {
@@ -33,6 +33,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeDev) -> Result<(), Failure> {
         .iter()
         .map(|(id, provider)| format!("{id} at {}", provider.issuer()))
         .collect();
+    let stop = StopSignal::listen()?;
     ui.step(
         "serving",
         json!({
@@ -54,7 +55,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeDev) -> Result<(), Failure> {
             logins.join("\n                 "),
         ),
     );
-    stop_signal().await;
+    stop.wait().await;
     ui.note("stopped");
     Ok(())
 }

@@ -12,7 +12,7 @@ use trefoil_metadata_server::{Config, MetadataServer, Tenants};
 use crate::args::ServeMetadata;
 use crate::failure::Failure;
 use crate::files;
-use crate::local::{bind, open_store, serve, stop_signal};
+use crate::local::{StopSignal, bind, open_store, serve};
 use crate::ui::Ui;
 
 /// The settings file.
@@ -69,12 +69,13 @@ pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure>
     let router =
         MetadataServer::new(config, store, clock, Environment::system().rng()).into_router();
     let running = serve(listener, router);
+    let stop = StopSignal::listen()?;
     ui.step(
         "serving",
         json!({ "listen": address, "public_url": public_url }),
         format!("Metadata server on {address}, reached at {public_url}. Ctrl-C stops it."),
     );
-    stop_signal().await;
+    stop.wait().await;
     drop(running);
     ui.note("stopped");
     Ok(())

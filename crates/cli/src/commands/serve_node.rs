@@ -12,7 +12,7 @@ use trefoil_node::{IdTokenVerifier, Node, NodeConfig, load_secrets};
 use crate::args::ServeNode;
 use crate::failure::{Exit, Failure};
 use crate::files;
-use crate::local::{bind, serve, stop_signal};
+use crate::local::{StopSignal, bind, serve};
 use crate::ui::Ui;
 
 /// The settings file.
@@ -81,6 +81,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
     let listener = bind(listen).await?;
     let address = listener.local_addr().unwrap_or(listen);
     let running = serve(listener, node.router());
+    let stop = StopSignal::listen()?;
     ui.step(
         "serving",
         json!({ "listen": address, "index": index.get(), "epoch": manifest.epoch() }),
@@ -89,7 +90,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
             manifest.nodes().len()
         ),
     );
-    stop_signal().await;
+    stop.wait().await;
     drop(running);
     ui.note("stopped");
     Ok(())

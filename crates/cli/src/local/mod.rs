@@ -4,7 +4,7 @@
 mod listen;
 mod nodes;
 
-pub(crate) use listen::{Running, bind, serve, stop_signal};
+pub(crate) use listen::{Running, StopSignal, bind, serve};
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
