@@ -18,6 +18,8 @@ pub enum Fault {
     CutBefore,
     /// The server acts on the request, its answer is lost.
     CutAfter,
+    /// The connection breaks, and yet the request arrives, after this wait; its answer is lost.
+    Late(Duration),
     /// The request waits this long before it is sent.
     Delay(Duration),
     /// The server never answers.
@@ -39,6 +41,7 @@ impl fmt::Debug for Fault {
         match self {
             Self::CutBefore => f.write_str("CutBefore"),
             Self::CutAfter => f.write_str("CutAfter"),
+            Self::Late(wait) => write!(f, "Late({wait:?})"),
             Self::Delay(wait) => write!(f, "Delay({wait:?})"),
             Self::Hang => f.write_str("Hang"),
             Self::Alter(_) => f.write_str("Alter(..)"),
@@ -206,6 +209,14 @@ impl<T: Transport + 'static> Transport for FaultyTransport<T> {
                 match fault {
                     Fault::CutBefore => return Err(unreachable(host)),
                     Fault::CutAfter => lost = true,
+                    Fault::Late(wait) => {
+                        let inner = Arc::clone(&self.inner);
+                        tokio::spawn(async move {
+                            tokio::time::sleep(wait).await;
+                            let _ = inner.send(request).await;
+                        });
+                        return Err(interrupted(host));
+                    }
                     Fault::Delay(wait) => tokio::time::sleep(wait).await,
                     Fault::Hang => core::future::pending().await,
                     Fault::Alter(change) => alterations.push(change),

@@ -1,7 +1,5 @@
-//! What tests and the demo run against: a local OpenID provider, servers on ephemeral ports, a fault-injecting proxy, fixed clocks and RNGs.
-//!
-//! Everything but [`oidc`] stands behind the feature `servers` (on by default): with it off the crate needs no crate
-//! above the node, so that the node's own tests can use the provider.
+#![cfg_attr(feature = "servers", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "servers"), doc = "A local OpenID provider for tests.")]
 
 #[cfg(feature = "servers")]
 pub mod environment;

@@ -1,6 +1,7 @@
 //! Fewer than T nodes, malicious: nothing.
 
 use trefoil_protocol::factor::FactorKeys;
+use trefoil_protocol::opening::OpeningError;
 use trefoil_protocol::social::{
     EphemeralKey, EvaluateRequest, EvaluateResponse, UserIdentity, VerifierId,
 };
@@ -9,7 +10,7 @@ use trefoil_testkit::faults::{Fault, answer};
 use trefoil_testkit::servers::{World, WorldOptions};
 
 use super::toolkit::{Loot, acme, social_keys};
-use crate::common::{Phone, create, log_in, open, ready};
+use crate::common::{Owner, Phone, create, log_in, open, ready};
 
 #[tokio::test]
 async fn the_keys_of_t_minus_1_nodes_and_a_dump_open_nothing_and_of_t_nodes_a_one_click_wallet() {
@@ -190,4 +191,41 @@ async fn a_node_cannot_use_the_id_token_that_it_was_shown() {
     // Nor can the one node's sealed answer be opened by anyone but the client.
     let sealed = EvaluateResponse::from_json(&shown.response.unwrap().body).unwrap();
     assert!(sealed.open(&EphemeralKey::random(&mut os_rng())).is_err());
+}
+
+#[tokio::test]
+async fn all_nodes_together_are_one_factor_once_mfa_is_on() {
+    let world = World::start().await.unwrap();
+    let owner = Owner::new(&world, "alice").await;
+    let manifest = world.manifest().trust_pinned().unwrap();
+    let identity =
+        UserIdentity::new(acme(), VerifierId::new("google").unwrap(), "alice", 0).unwrap();
+    let evaluations: Vec<_> = world.node_secrets()[..2]
+        .iter()
+        .map(|secrets| {
+            let evaluation =
+                secrets
+                    .share()
+                    .evaluate(manifest.epoch(), &identity.input(), &mut os_rng());
+            manifest
+                .committee()
+                .verify(&identity.input(), evaluation)
+                .unwrap()
+        })
+        .collect();
+    let output = manifest.committee().combine(&evaluations).unwrap();
+    let keys = FactorKeys::derive(
+        &acme(),
+        &identity.factor_secret(&output, &manifest.network()),
+    );
+    let loot = Loot::only(world.metadata_directory());
+    assert_eq!(
+        loot.begin(std::slice::from_ref(&keys)).unwrap().missing(),
+        1
+    );
+    assert!(matches!(loot.open(&[keys]), Err(OpeningError::Shares(_))));
+    assert_eq!(
+        owner.account(&world).await.ethereum_address(),
+        owner.address
+    );
 }

@@ -9,3 +9,5 @@ mod one_factor;
 mod other_tenant;
 mod removed_factor;
 mod toolkit;
+
+pub(crate) use toolkit::acme;

@@ -2,9 +2,11 @@
 
 use futures::future::join_all;
 use trefoil::CommitError;
+use trefoil::device::{DeviceStore, FileDeviceStore};
 use trefoil_client::metadata;
 use trefoil_testkit::servers::World;
 
+use crate::attackers::acme;
 use crate::common::{Owner, Phone, create, no_account, open, ready};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,4 +115,13 @@ async fn upgrading_on_two_phones_at_once_leaves_one_upgrade() {
         trefoil::Opened::NeedsFactors(pending) => assert_eq!(pending.missing(), 1),
         other => panic!("{other:?}"),
     }
+    // Having seen a later record without its locator, the loser erases that secret.
+    let kept = |phone: &Phone| {
+        FileDeviceStore::in_directory(phone.directory())
+            .read()
+            .unwrap()
+            .secrets(&acme())
+            .count()
+    };
+    assert_eq!((kept(winner), kept(loser)), (1, 0));
 }

@@ -1,5 +1,7 @@
 //! Turning MFA on, killed around every request.
 
+use std::time::Duration;
+
 use trefoil::{Account, CommitError, Factor, Opened, RecoveryPhrase};
 use trefoil_testkit::faults::Fault;
 use trefoil_testkit::servers::World;
@@ -141,7 +143,7 @@ async fn a_dropped_commit_leaves_the_old_or_the_new_record() {
         let phone = Phone::new();
         let mut account = create(&phone.app(&world), &world, &user).await;
         let address = account.ethereum_address();
-        let patience = std::time::Duration::from_millis(milliseconds);
+        let patience = Duration::from_millis(milliseconds);
         let _ = tokio::time::timeout(patience, attempt(&mut account)).await;
         drop(account);
         let again = ready(open(&phone.app(&world), &world, &user).await);
@@ -151,4 +153,40 @@ async fn a_dropped_commit_leaves_the_old_or_the_new_record() {
             (false, 1) | (true, 3)
         ));
     }
+}
+
+#[tokio::test]
+async fn a_commit_that_lands_after_the_client_gave_it_up_finds_the_device_secret_kept() {
+    let world = World::start().await.unwrap();
+    let phone = Phone::new();
+    let mut account = create(&phone.app(&world), &world, "alice").await;
+    let address = account.ethereum_address();
+    phone.wire.reset();
+    phone.wire.at(1, Fault::Late(Duration::from_millis(1500)));
+    phone.wire.die_before(2);
+    let attempt = attempt(&mut account).await;
+    attempt.result.unwrap_err();
+    drop(account);
+    phone.wire.reset();
+
+    // The next login still finds the one-click record: no reason to drop the secret.
+    let again = ready(open(&phone.app(&world), &world, "alice").await);
+    assert_eq!((again.mfa_is_on(), again.revision()), (false, 1));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Now the commit is there, and the phone is one of its factors.
+    let again = ready(open(&phone.app(&world), &world, "alice").await);
+    assert_eq!(
+        (
+            again.mfa_is_on(),
+            again.revision(),
+            again.ethereum_address()
+        ),
+        (true, 2, address)
+    );
+    let mut pending = needs_factors(open(&Phone::new().app(&world), &world, "alice").await);
+    pending.provide(phrase(&attempt.words)).await.unwrap();
+    assert_eq!(
+        ready(pending.open().await.unwrap()).ethereum_address(),
+        address
+    );
 }
