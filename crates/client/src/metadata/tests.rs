@@ -273,6 +273,31 @@ async fn the_wait_that_the_server_asks_for_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wait_named_in_the_problem_alone_is_kept_too() {
+    let document = Problem {
+        retry_after: Some(3600),
+        ..Problem::from(ProblemCode::TooManyRequests)
+    };
+    let (client, _) = scripted([reply(429, serde_json::to_vec(&document).unwrap())]);
+    match client.login(&[factor().auth()]).await.unwrap_err() {
+        LoginError::Offline(offline) => {
+            assert_eq!(offline.retry_after, Some(Duration::from_secs(3600)));
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_inside_the_server_leaves_open_whether_it_acted() {
+    let fault = || problem(ProblemCode::Internal);
+    let (client, _) = scripted([fault(), fault(), fault()]);
+    match client.login(&[factor().auth()]).await.unwrap_err() {
+        LoginError::Offline(offline) => assert!(offline.may_have_arrived),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_servers_time_is_taken_over_once() {
     let expired = || expired_at(ProblemCode::StatementExpired, Some(NOW + 5000));
     let (client, script) = scripted([expired(), good(), good()]);
