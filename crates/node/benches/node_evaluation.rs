@@ -74,7 +74,7 @@ fn node_evaluation(c: &mut Criterion) {
                 .verify(&tenant, &id, &token, &ephemeral, NOW),
         )
         .unwrap();
-    let body = EvaluateRequest::new(tenant, id, IdToken::new(token), ephemeral, 0)
+    let body = EvaluateRequest::new(tenant, id, IdToken::new(token), ephemeral, 0, 1)
         .unwrap()
         .to_json();
 

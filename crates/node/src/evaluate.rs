@@ -19,6 +19,14 @@ pub enum EvaluateError {
     /// The ephemeral key is of small order or not in its one encoding.
     #[error("nothing is sealed to this ephemeral key: make a fresh X25519 key")]
     EphemeralKey,
+    /// Not an epoch of which this node holds a share.
+    #[error(
+        "this node answers in epoch {current}, not in the one asked for: fetch the network's current manifest"
+    )]
+    OtherEpoch {
+        /// The newest epoch in which it answers.
+        current: u32,
+    },
     /// The ID token is refused.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -31,6 +39,7 @@ impl EvaluateError {
         match self {
             Self::Request(error) => error.code(),
             Self::EphemeralKey => ProblemCode::BadEphemeralKey,
+            Self::OtherEpoch { .. } => ProblemCode::OtherEpoch,
             Self::Token(error) => error.code(),
         }
     }
@@ -40,7 +49,16 @@ impl EvaluateError {
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Token(error) => error.retry_after(),
-            Self::Request(_) | Self::EphemeralKey => None,
+            Self::Request(_) | Self::EphemeralKey | Self::OtherEpoch { .. } => None,
+        }
+    }
+
+    /// The newest epoch in which the node answers, where the one asked for is another.
+    #[must_use]
+    pub const fn current_epoch(&self) -> Option<u32> {
+        match self {
+            Self::OtherEpoch { current } => Some(*current),
+            _ => None,
         }
     }
 }
@@ -62,6 +80,10 @@ impl Node {
         self.verifier.check_name(tenant, verifier)?;
         if !ephemeral::is_usable(ephemeral_key) {
             return Err(EvaluateError::EphemeralKey);
+        }
+        let current = self.secrets.epoch();
+        if request.epoch != current {
+            return Err(EvaluateError::OtherEpoch { current });
         }
         let now = self.clock.now();
         let user = self

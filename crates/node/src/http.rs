@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody, QueryRejection};
+use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
 use trefoil_protocol::problem::{CONTENT_TYPE, Problem, ProblemCode};
+use trefoil_protocol::social::ManifestChain;
 use zeroize::Zeroize;
 
 use crate::evaluate::EvaluateError;
@@ -22,11 +24,12 @@ const MAX_BODY: usize = 64 * 1024;
 const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
 impl Node {
-    /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /healthz`, `GET /readyz`.
+    /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /v1/manifests`, `GET /healthz`, `GET /readyz`.
     pub fn router(self) -> Router {
         Router::new()
             .route("/v1/evaluate", post(evaluate))
             .route("/v1/manifest", get(manifest))
+            .route("/v1/manifests", get(manifests))
             .route("/healthz", get(alive))
             // A node exists only with its share and a manifest that names it, so it is ready as soon as it answers.
             // Providers' keys are left out: one provider's outage must not take the node from the others' users.
@@ -63,9 +66,32 @@ async fn manifest(State(node): State<Arc<Node>>) -> Response {
             JSON,
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ],
-        node.manifest.clone(),
+        serde_json::to_vec(&node.manifest).unwrap_or_default(),
     )
         .into_response()
+}
+
+/// Which manifests a client has already.
+#[derive(Deserialize)]
+struct After {
+    /// The epoch of its newest; 0 for none.
+    after: u32,
+}
+
+async fn manifests(
+    State(node): State<Arc<Node>>,
+    query: Result<Query<After>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(After { after }) = query.map_err(|_| Refusal::from(ProblemCode::MalformedRequest))?;
+    let chain = ManifestChain::new(node.manifests_after(after));
+    Ok((
+        [
+            JSON,
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ],
+        chain.to_json(),
+    )
+        .into_response())
 }
 
 async fn alive() -> StatusCode {
@@ -105,6 +131,7 @@ impl From<EvaluateError> for Refusal {
     fn from(error: EvaluateError) -> Self {
         let mut problem = Problem::new(error.code(), error.to_string());
         problem.retry_after = error.retry_after();
+        problem.epoch = error.current_epoch();
         Self(Box::new(problem))
     }
 }

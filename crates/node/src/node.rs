@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
-use trefoil_protocol::social::{NodeSecrets, NodeSecretsError, VerifiedManifest};
+use trefoil_protocol::social::{NodeSecrets, NodeSecretsError, SignedManifest, VerifiedManifest};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
@@ -14,8 +14,7 @@ use crate::verifier::IdTokenVerifier;
 /// A node that is ready to answer; [`Node::router`] puts it on HTTP.
 pub struct Node {
     pub(crate) secrets: NodeSecrets,
-    /// JSON of the signed manifest, as served.
-    pub(crate) manifest: Vec<u8>,
+    pub(crate) manifest: SignedManifest,
     pub(crate) verifier: IdTokenVerifier,
     pub(crate) clock: Clock,
     random: Mutex<Box<dyn CryptoRng + Send>>,
@@ -36,12 +35,18 @@ impl Node {
         secrets.check_against(manifest)?;
         Ok(Self {
             secrets,
-            // Strings and numbers only: serialising them cannot fail.
-            manifest: serde_json::to_vec(manifest.signed()).unwrap_or_default(),
+            manifest: manifest.signed().clone(),
             verifier,
             clock,
             random: Mutex::new(Box::new(random)),
         })
+    }
+
+    /// The manifests of later epochs than this, oldest first.
+    pub(crate) fn manifests_after(&self, epoch: u32) -> impl Iterator<Item = SignedManifest> {
+        (self.secrets.epoch() > epoch)
+            .then(|| self.manifest.clone())
+            .into_iter()
     }
 
     /// A generator of its own for each answer, so that answers do not wait for each other.

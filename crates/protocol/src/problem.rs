@@ -117,6 +117,8 @@ problem_codes! {
     TokenMissingClaim = "token_missing_claim", 401, "the ID token lacks a claim that is needed";
     TokenBadUser = "token_bad_user", 401, "the ID token's user claim cannot be used";
     TokenUnverifiedEmail = "token_unverified_email", 401, "the ID token's e-mail address is not verified";
+    OtherEpoch = "other_epoch", 409, "this node does not answer in that epoch; fetch the network's current manifest";
+    NoShare = "no_share", 503, "this node has no share of a network's key yet";
     ProviderUnreachable = "provider_unreachable", 503, "the login provider's keys cannot be fetched now";
 }
 
@@ -146,6 +148,9 @@ pub struct Problem {
     /// With `stale_revision`: the current revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+    /// With `other_epoch`: the newest epoch in which this node answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
     /// Seconds after which to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
@@ -163,6 +168,7 @@ impl Problem {
             code,
             server_time: None,
             revision: None,
+            epoch: None,
             retry_after: None,
         }
     }

@@ -22,7 +22,7 @@ pub(crate) async fn assert_useless(world: &World, id_token: &str, victims: Envel
         let ask = async |key: EnvelopeKey| {
             let google = VerifierId::new("google").unwrap();
             let request =
-                EvaluateRequest::new(acme(), google, IdToken::new(id_token.to_owned()), key, 0)
+                EvaluateRequest::new(acme(), google, IdToken::new(id_token.to_owned()), key, 0, 1)
                     .unwrap();
             let url = Url::parse(&format!("{}/v1/evaluate", node.url())).unwrap();
             let body = request.to_json().to_vec();

@@ -96,6 +96,7 @@ impl NetworkClient {
             id_token.clone(),
             ephemeral.public(),
             *generation,
+            self.manifest.epoch(),
         )?;
         // One wiped buffer for all nodes.
         let body = Bytes::from_owner(request.to_json());

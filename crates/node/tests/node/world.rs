@@ -201,7 +201,7 @@ impl World {
 
 pub(crate) fn request(tenant: &str, verifier: &str, token: &str, key: &EnvelopeKey) -> Value {
     json!({
-        "version": 1, "tenant": tenant, "verifier": verifier, "id_token": token, "ephemeral_key": key, "generation": 0,
+        "version": 1, "tenant": tenant, "verifier": verifier, "id_token": token, "ephemeral_key": key, "generation": 0, "epoch": 1,
     })
 }
 

@@ -87,6 +87,9 @@ pub struct EvaluateRequest {
     pub ephemeral_key: EnvelopeKey,
     /// Below [`GENERATIONS`].
     pub generation: u32,
+    /// The epoch of the client's manifest, from 1: the answer is to be of this one, so that `T` answers fit together while
+    /// the network moves to the next.
+    pub epoch: u32,
 }
 
 /// Why a body is not a request. [`Self::code`] is what the node answers.
@@ -131,6 +134,7 @@ impl EvaluateRequest {
         id_token: IdToken,
         ephemeral_key: EnvelopeKey,
         generation: u32,
+        epoch: u32,
     ) -> Result<Self, EvaluateRequestError> {
         Self {
             version: VERSION,
@@ -139,6 +143,7 @@ impl EvaluateRequest {
             id_token,
             ephemeral_key,
             generation,
+            epoch,
         }
         .checked()
     }

@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::ManifestError;
 use crate::bytes::{AuthKey, Blob, EnvelopeKey, ManifestHash, NetworkKey, NodeShareKey, Signature};
 use crate::kdf::sha256;
 use crate::sign::AuthPrivateKey;
+use crate::versioned;
 
 pub(super) const LABEL: &str = "manifest";
 pub(super) const VERSION: u32 = 1;
@@ -67,7 +69,7 @@ pub struct ManifestSignature {
 pub struct SignedManifest {
     /// JSON of a [`Manifest`], byte for byte as signed.
     pub manifest: Blob,
-    /// At least `T` of the manifest before; of the first, of its own nodes.
+    /// A quorum of the manifest before ([`super::VerifiedManifest::quorum`]); of the first, of its own nodes.
     pub signatures: Vec<ManifestSignature>,
 }
 
@@ -97,5 +99,52 @@ impl SignedManifest {
     #[must_use]
     pub fn hash(&self) -> ManifestHash {
         ManifestHash::from_bytes(sha256(&[self.manifest.as_bytes()]))
+    }
+}
+
+/// Manifests of one answer at most.
+pub const MAX_CHAIN: usize = 16;
+
+/// The manifests that follow the one a client has, oldest first: `GET {node}/v1/manifests?after=<epoch>`. Nothing about
+/// them is checked yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestChain {
+    /// 1.
+    pub version: u32,
+    /// At most [`MAX_CHAIN`]; whoever is further behind asks again. Empty where there is nothing newer.
+    pub manifests: Vec<SignedManifest>,
+}
+
+impl ManifestChain {
+    /// An answer; what is more than [`MAX_CHAIN`] is left for the next one.
+    #[must_use]
+    pub fn new(manifests: impl IntoIterator<Item = SignedManifest>) -> Self {
+        Self {
+            version: VERSION,
+            manifests: manifests.into_iter().take(MAX_CHAIN).collect(),
+        }
+    }
+
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`ManifestError::Malformed`], [`ManifestError::UnknownVersion`], and [`ManifestError::TooLarge`] for more than
+    /// [`MAX_CHAIN`].
+    pub fn from_json(body: &[u8]) -> Result<Self, ManifestError> {
+        let chain: Self = versioned::read(body, VERSION).map_err(|unread| {
+            unread.into_error(ManifestError::Malformed, ManifestError::UnknownVersion)
+        })?;
+        if chain.manifests.len() > MAX_CHAIN {
+            return Err(ManifestError::TooLarge);
+        }
+        Ok(chain)
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // Strings, numbers and lists only: serialising them cannot fail.
+        serde_json::to_vec(self).unwrap_or_default()
     }
 }

@@ -29,7 +29,8 @@ pub use evaluate::{
 pub use gather::{Gathering, RefusedAnswer};
 pub use identity::{GENERATIONS, IdentityError, MAX_USER, UserIdentity};
 pub use manifest::{
-    MAX_MANIFEST, MAX_NODES, Manifest, ManifestNode, ManifestSignature, SignedManifest,
+    MAX_CHAIN, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, ManifestSignature,
+    SignedManifest,
 };
 pub use node_secrets::{NodeSecrets, NodeSecretsError};
 pub use trefoil_oprf::{

@@ -71,6 +71,7 @@ fn evaluation_and_factor_secret() {
         token,
         ephemeral.public(),
         0,
+        1,
     )
     .unwrap();
     let request = String::from_utf8(request.to_json().to_vec()).unwrap();

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use trefoil_oprf::{Committee, CommitteeError, ElementError, GroupKey, NodeIndex, VerifyingShare};
 
 use super::manifest::{
-    LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestNode, SignedManifest, VERSION,
+    LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, SignedManifest, VERSION,
 };
 use crate::bytes::{AuthKey, EnvelopeKey, ManifestHash, NetworkKey};
 use crate::versioned::{self, Unread};
@@ -119,10 +119,10 @@ pub enum ManifestError {
     /// A signature does not hold.
     #[error("node {0}'s signature under the manifest does not hold")]
     BadSignature(u16),
-    /// Fewer than `T` signatures.
+    /// Fewer signatures than a quorum.
     #[error("the manifest has {given} signatures and needs {needed}")]
     TooFewSignatures {
-        /// `T` of the signing nodes.
+        /// [`VerifiedManifest::quorum`] of the signing nodes.
         needed: u16,
         /// Signatures that were given.
         given: usize,
@@ -197,8 +197,8 @@ impl SignedManifest {
 }
 
 impl VerifiedManifest {
-    /// Verifies the manifest that follows this one: the same network, the next in the chain, signed by `T` nodes of
-    /// this one.
+    /// Verifies the manifest that follows this one: the same network, the next in the chain, signed by a quorum of
+    /// this one's nodes.
     ///
     /// # Errors
     /// One [`ManifestError`] per kind of fault.
@@ -220,7 +220,25 @@ impl VerifiedManifest {
         Ok(verified)
     }
 
-    /// Whether `T` nodes of this manifest signed the other.
+    /// Follows a chain of manifests, oldest first; those that are not newer than this one are passed over. `None` where
+    /// nothing newer is among them.
+    ///
+    /// # Errors
+    /// [`ManifestError`] of the first that does not follow.
+    pub fn follow(&self, chain: &ManifestChain) -> Result<Option<Self>, ManifestError> {
+        let mut newest = None;
+        for next in &chain.manifests {
+            let known = newest.as_ref().unwrap_or(self);
+            match known.verify_next(next) {
+                Ok(verified) => newest = Some(verified),
+                Err(ManifestError::NotNewer { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Whether a quorum of this manifest's nodes signed the other.
     fn check_signatures(&self, signed: &SignedManifest) -> Result<(), ManifestError> {
         let mut signers = BTreeSet::new();
         for signature in &signed.signatures {
@@ -236,9 +254,9 @@ impl VerifiedManifest {
                 .verify(LABEL, signed.manifest.as_bytes(), &signature.signature)
                 .map_err(|_| ManifestError::BadSignature(signature.index))?;
         }
-        if signers.len() < usize::from(self.threshold()) {
+        if signers.len() < usize::from(self.quorum()) {
             return Err(ManifestError::TooFewSignatures {
-                needed: self.threshold(),
+                needed: self.quorum(),
                 given: signers.len(),
             });
         }
@@ -267,6 +285,14 @@ impl VerifiedManifest {
     #[must_use]
     pub const fn threshold(&self) -> u16 {
         self.committee.threshold()
+    }
+
+    /// Signatures that the next manifest needs: `T`, and more than half of the nodes, so that two quorums always share a
+    /// node and no network can be led into two different futures by its honest nodes.
+    #[must_use]
+    pub fn quorum(&self) -> u16 {
+        let majority = u16::try_from(self.nodes.len() / 2 + 1).unwrap_or(u16::MAX);
+        self.threshold().max(majority)
     }
 
     /// The nodes, by ascending index.

@@ -18,6 +18,7 @@ fn request(generation: u32, token: &str) -> Result<EvaluateRequest, EvaluateRequ
         IdToken::new(token.into()),
         key,
         generation,
+        7,
     )
 }
 
