@@ -34,7 +34,9 @@ pub use manifest::{
 };
 pub use node_secrets::{NodeSecrets, NodeSecretsError};
 pub use trefoil_oprf::{
-    Committee, CommitteeError, Evaluation, EvaluationError, GroupKey, KeyShare, NodeIndex, Output,
+    Commitments, Committee, CommitteeError, Evaluation, EvaluationError, GroupKey, KeyShare,
+    NodeIndex, Output, ReshareError, Resharing, SubShare, VerifyingShare,
 };
+pub(crate) use verified_manifest::is_base_url;
 pub use verified_manifest::{ManifestError, Node, VerifiedManifest};
 pub use verifier::{VerifierId, VerifierIdError};

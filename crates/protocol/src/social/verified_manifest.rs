@@ -301,6 +301,27 @@ impl VerifiedManifest {
         &self.nodes
     }
 
+    /// Hash of the manifest before; none for a first one.
+    #[must_use]
+    pub const fn previous(&self) -> Option<ManifestHash> {
+        self.previous
+    }
+
+    /// The node at a place.
+    #[must_use]
+    pub fn node(&self, index: u16) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.index.get() == index)
+    }
+
+    /// The place of whoever has this identity key.
+    #[must_use]
+    pub fn place_of(&self, identity: &AuthKey) -> Option<NodeIndex> {
+        let mut nodes = self.nodes.iter();
+        nodes
+            .find(|node| node.identity_key == *identity)
+            .map(|node| node.index)
+    }
+
     /// SHA-256 of the exact manifest bytes.
     #[must_use]
     pub const fn hash(&self) -> ManifestHash {
@@ -377,7 +398,7 @@ fn check_places(nodes: &[Node]) -> Result<(), ManifestError> {
 
 /// `https://host[:port][/path]`, or `http` where the host is this machine; printable ASCII, no `/` at the end, no
 /// query, fragment or user.
-pub(super) fn is_base_url(url: &str) -> bool {
+pub(crate) fn is_base_url(url: &str) -> bool {
     let plain = |b: u8| {
         b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'@' | b'\\' | b'"' | b'<' | b'>')
     };
