@@ -27,6 +27,11 @@ pub enum EvaluateError {
         /// The newest epoch in which it answers.
         current: u32,
     },
+    /// No share of any network's key.
+    #[error(
+        "this node has no share of a network's key yet: ask again once its network's key is made"
+    )]
+    NoShare,
     /// The ID token is refused.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -40,6 +45,7 @@ impl EvaluateError {
             Self::Request(error) => error.code(),
             Self::EphemeralKey => ProblemCode::BadEphemeralKey,
             Self::OtherEpoch { .. } => ProblemCode::OtherEpoch,
+            Self::NoShare => ProblemCode::NoShare,
             Self::Token(error) => error.code(),
         }
     }
@@ -49,7 +55,7 @@ impl EvaluateError {
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Token(error) => error.retry_after(),
-            Self::Request(_) | Self::EphemeralKey | Self::OtherEpoch { .. } => None,
+            Self::Request(_) | Self::EphemeralKey | Self::OtherEpoch { .. } | Self::NoShare => None,
         }
     }
 
@@ -81,11 +87,15 @@ impl Node {
         if !ephemeral::is_usable(ephemeral_key) {
             return Err(EvaluateError::EphemeralKey);
         }
-        let current = self.secrets.epoch();
-        if request.epoch != current {
-            return Err(EvaluateError::OtherEpoch { current });
-        }
         let now = self.clock.now();
+        // Before the token is looked at: whoever has another manifest is told so at once.
+        let serving = self.serving();
+        serving
+            .share(request.epoch, now)
+            .ok_or_else(|| match serving.newest(now) {
+                Some(current) => EvaluateError::OtherEpoch { current },
+                None => EvaluateError::NoShare,
+            })?;
         let user = self
             .verifier
             .verify(
@@ -110,7 +120,8 @@ impl Node {
     /// Everything after the token check: hash to the group, evaluation, proof, seal.
     ///
     /// # Errors
-    /// [`EvaluateError::EphemeralKey`], [`TokenError::BadUser`] for a user string that no identity can have.
+    /// [`EvaluateError::EphemeralKey`], [`EvaluateError::NoShare`] where the epoch has just ended,
+    /// [`TokenError::BadUser`] for a user string that no identity can have.
     pub fn answer(
         &self,
         request: &EvaluateRequest,
@@ -123,11 +134,14 @@ impl Node {
             request.generation,
         )
         .map_err(|_| TokenError::BadUser("sub"))?;
+        let serving = self.serving();
+        let secrets = serving
+            .share(request.epoch, self.clock.now())
+            .ok_or(EvaluateError::NoShare)?;
         let mut rng = self.rng();
-        let evaluation =
-            self.secrets
-                .share()
-                .evaluate(self.secrets.epoch(), &identity.input(), &mut rng);
+        let evaluation = secrets
+            .share()
+            .evaluate(secrets.epoch(), &identity.input(), &mut rng);
         EvaluateResponse::seal(&evaluation, user.as_str(), &request.ephemeral_key, &mut rng)
             .map_err(|_| EvaluateError::EphemeralKey)
     }

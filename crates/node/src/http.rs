@@ -21,7 +21,7 @@ use crate::node::Node;
 /// Bytes of a request body at most; above what a token needs, so that an over-long token is told so.
 const MAX_BODY: usize = 64 * 1024;
 /// Within which a body must have arrived.
-const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
 impl Node {
     /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /v1/manifests`, `GET /healthz`, `GET /readyz`.
@@ -31,9 +31,9 @@ impl Node {
             .route("/v1/manifest", get(manifest))
             .route("/v1/manifests", get(manifests))
             .route("/healthz", get(alive))
-            // A node exists only with its share and a manifest that names it, so it is ready as soon as it answers.
             // Providers' keys are left out: one provider's outage must not take the node from the others' users.
-            .route("/readyz", get(alive))
+            .route("/readyz", get(ready))
+            .merge(crate::ceremony::routes())
             .fallback(|| async { Refusal::from(ProblemCode::NotFound) })
             .method_not_allowed_fallback(|| async { Refusal::from(ProblemCode::MethodNotAllowed) })
             .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -60,15 +60,18 @@ async fn evaluate(State(node): State<Arc<Node>>, request: Request) -> Result<Res
     Ok(([JSON, NO_STORE], json).into_response())
 }
 
-async fn manifest(State(node): State<Arc<Node>>) -> Response {
-    (
+async fn manifest(State(node): State<Arc<Node>>) -> Result<Response, Refusal> {
+    let manifest = node.manifest().ok_or(ProblemCode::NoShare)?;
+    // Strings, numbers and lists only: serialising them cannot fail.
+    let json = serde_json::to_vec(&manifest).unwrap_or_default();
+    Ok((
         [
             JSON,
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ],
-        serde_json::to_vec(&node.manifest).unwrap_or_default(),
+        json,
     )
-        .into_response()
+        .into_response())
 }
 
 /// Which manifests a client has already.
@@ -83,7 +86,7 @@ async fn manifests(
     query: Result<Query<After>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(After { after }) = query.map_err(|_| Refusal::from(ProblemCode::MalformedRequest))?;
-    let chain = ManifestChain::new(node.manifests_after(after));
+    let chain = ManifestChain::new(node.serving().manifests_after(after));
     Ok((
         [
             JSON,
@@ -98,15 +101,26 @@ async fn alive() -> StatusCode {
     StatusCode::OK
 }
 
-const JSON: (header::HeaderName, HeaderValue) = (
+async fn ready(State(node): State<Arc<Node>>) -> Result<StatusCode, Refusal> {
+    match node.ready().await {
+        Ok(true) => Ok(StatusCode::OK),
+        Ok(false) => Err(ProblemCode::NoShare.into()),
+        Err(error) => {
+            tracing::error!(%error, "the node's store fails");
+            Err(ProblemCode::Unavailable.into())
+        }
+    }
+}
+
+pub(crate) const JSON: (header::HeaderName, HeaderValue) = (
     header::CONTENT_TYPE,
     HeaderValue::from_static("application/json"),
 );
-const NO_STORE: (header::HeaderName, HeaderValue) =
+pub(crate) const NO_STORE: (header::HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// `application/json`, with whatever parameters.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -119,11 +133,17 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// A problem document on its way out.
-struct Refusal(Box<Problem>);
+pub(crate) struct Refusal(Box<Problem>);
 
 impl From<ProblemCode> for Refusal {
     fn from(code: ProblemCode) -> Self {
         Self(Box::new(code.into()))
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
     }
 }
 

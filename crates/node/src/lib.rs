@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod ceremony;
 mod clock;
 mod config;
 mod ephemeral;
@@ -9,10 +10,13 @@ mod http;
 mod jwks;
 mod node;
 mod secrets;
+mod serving;
+mod state;
 mod token;
 mod verifier;
 
 pub use address::AddressError;
+pub use ceremony::{CeremonyError, CeremonyPolicy, Trust};
 pub use clock::Clock;
 pub use config::{
     CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, UserClaim, VerifierConfig,
@@ -22,5 +26,6 @@ pub use evaluate::EvaluateError;
 pub use jwks::KeySetError;
 pub use node::Node;
 pub use secrets::{LoadSecretsError, load_secrets};
+pub use state::StateError;
 pub use token::{TokenError, VerifiedUser};
 pub use verifier::IdTokenVerifier;

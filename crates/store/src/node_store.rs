@@ -59,6 +59,12 @@ pub trait NodeStore: Send + Sync + 'static {
 pub struct MemoryNodeStore(Arc<Mutex<Option<NodeState>>>);
 
 impl MemoryNodeStore {
+    /// A store that holds a first state.
+    #[must_use]
+    pub fn holding(sealed: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(Some(NodeState { version: 1, sealed }))))
+    }
+
     fn replace_now(&self, expected: Option<u64>, sealed: Vec<u8>) -> Result<u64, StoreError> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let current = state.as_ref().map(|state| state.version);

@@ -11,9 +11,10 @@ use alloc::vec::Vec;
 use trefoil_oprf::{Committee, CommitteeError, ElementError, GroupKey, NodeIndex, VerifyingShare};
 
 use super::manifest::{
-    LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, SignedManifest, VERSION,
+    LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, ManifestSignature,
+    SignedManifest, VERSION,
 };
-use crate::bytes::{AuthKey, EnvelopeKey, ManifestHash, NetworkKey};
+use crate::bytes::{AuthKey, Blob, EnvelopeKey, ManifestHash, NetworkKey};
 use crate::versioned::{self, Unread};
 
 const MAX_URL: usize = 255;
@@ -261,6 +262,16 @@ impl VerifiedManifest {
             });
         }
         Ok(())
+    }
+
+    /// Whether one of this manifest's nodes signed these bytes of the next.
+    #[must_use]
+    pub fn signed_by(&self, manifest: &Blob, signature: &ManifestSignature) -> bool {
+        self.node(signature.index).is_some_and(|node| {
+            node.identity_key
+                .verify(LABEL, manifest.as_bytes(), &signature.signature)
+                .is_ok()
+        })
     }
 
     /// The nodes' public keys, ready to verify and combine answers.
