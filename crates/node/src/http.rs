@@ -26,6 +26,11 @@ pub(crate) const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 impl Node {
     /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /v1/manifests`, `GET /healthz`, `GET /readyz`.
     pub fn router(self) -> Router {
+        Self::shared_router(Arc::new(self))
+    }
+
+    /// The same, for whoever keeps a hand on the node: to let it [`Self::tick`].
+    pub fn shared_router(node: Arc<Self>) -> Router {
         Router::new()
             .route("/v1/evaluate", post(evaluate))
             .route("/v1/manifest", get(manifest))
@@ -37,7 +42,7 @@ impl Node {
             .fallback(|| async { Refusal::from(ProblemCode::NotFound) })
             .method_not_allowed_fallback(|| async { Refusal::from(ProblemCode::MethodNotAllowed) })
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(Arc::new(self))
+            .with_state(node)
     }
 }
 

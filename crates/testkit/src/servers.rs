@@ -3,12 +3,14 @@
 
 mod backup;
 mod metadata;
+mod network;
 mod nodes;
 mod running;
 mod world;
 
 pub use backup::Backup;
 pub use metadata::MetadataProcess;
+pub use network::{NetworkNode, NodeNetwork};
 pub use nodes::NodeProcess;
 pub use world::{Verifier, World, WorldOptions};
 

@@ -179,8 +179,7 @@ impl Coordinator {
             && plan.check_follows(chain.newest()).is_err()
         {
             // Done before, perhaps but for the end.
-            let reached = chain.newest().previous() == plan.previous()
-                && chain.newest().epoch() == plan.epoch();
+            let reached = chain.newest().ceremony() == Some(plan.ceremony());
             return match chain.before_newest() {
                 Some(before) if reached => {
                     let parties = Parties::of(&plan, Some(&before));

@@ -33,6 +33,7 @@ pub fn successor(
         group_key: network,
         epoch: plan.epoch(),
         previous: plan.previous(),
+        ceremony: Some(plan.ceremony()),
         threshold: plan.threshold(),
         nodes: members
             .map(|((node, join), share)| ManifestNode {
@@ -47,7 +48,7 @@ pub fn successor(
     .to_blob()
 }
 
-/// Checks that a manifest is one that the plan leads to. Whether it is signed is another question.
+/// Checks that a manifest is one that this very plan leads to. Whether it is signed is another question.
 ///
 /// # Errors
 /// [`SuccessorError`].
@@ -60,7 +61,8 @@ pub fn check_successor(
         signatures: alloc::vec::Vec::new(),
     };
     let verified = unsigned.trust_pinned()?;
-    let planned = verified.epoch() == plan.epoch()
+    let planned = verified.ceremony() == Some(plan.ceremony())
+        && verified.epoch() == plan.epoch()
         && verified.previous() == plan.previous()
         && verified.threshold() == plan.threshold()
         && plan

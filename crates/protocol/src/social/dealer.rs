@@ -72,6 +72,7 @@ pub fn deal_network(
         group_key: network,
         epoch: EPOCH,
         previous: None,
+        ceremony: None,
         threshold,
         nodes: urls
             .iter()

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::ManifestError;
-use crate::bytes::{AuthKey, Blob, EnvelopeKey, ManifestHash, NetworkKey, NodeShareKey, Signature};
+use crate::bytes::{
+    AuthKey, Blob, CeremonyId, EnvelopeKey, ManifestHash, NetworkKey, NodeShareKey, Signature,
+};
 use crate::kdf::sha256;
 use crate::sign::AuthPrivateKey;
 use crate::versioned;
@@ -31,6 +33,8 @@ pub struct Manifest {
     pub epoch: u32,
     /// Hash of the manifest before; none in the first.
     pub previous: Option<ManifestHash>,
+    /// The ceremony that made it; none where a dealer did.
+    pub ceremony: Option<CeremonyId>,
     /// Answers that are needed: `T`.
     pub threshold: u16,
     /// By ascending index.

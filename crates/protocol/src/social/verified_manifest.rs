@@ -14,7 +14,7 @@ use super::manifest::{
     LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, ManifestSignature,
     SignedManifest, VERSION,
 };
-use crate::bytes::{AuthKey, Blob, EnvelopeKey, ManifestHash, NetworkKey};
+use crate::bytes::{AuthKey, Blob, CeremonyId, EnvelopeKey, ManifestHash, NetworkKey};
 use crate::versioned::{self, Unread};
 
 const MAX_URL: usize = 255;
@@ -25,6 +25,7 @@ pub struct VerifiedManifest {
     committee: Committee,
     nodes: Vec<Node>,
     previous: Option<ManifestHash>,
+    ceremony: Option<CeremonyId>,
     signed: SignedManifest,
     hash: ManifestHash,
 }
@@ -191,6 +192,7 @@ impl SignedManifest {
             committee,
             nodes,
             previous: manifest.previous,
+            ceremony: manifest.ceremony,
             signed: self.clone(),
             hash: self.hash(),
         })
@@ -316,6 +318,12 @@ impl VerifiedManifest {
     #[must_use]
     pub const fn previous(&self) -> Option<ManifestHash> {
         self.previous
+    }
+
+    /// The ceremony that made it; none where a dealer did.
+    #[must_use]
+    pub const fn ceremony(&self) -> Option<CeremonyId> {
+        self.ceremony
     }
 
     /// The node at a place.

@@ -318,6 +318,7 @@ fn next(dealt: &DealtNetwork, master: &MasterKey, previous: &SignedManifest) -> 
         group_key,
         epoch: 2,
         previous: Some(previous.hash()),
+        ceremony: None,
         threshold: 2,
         nodes: nodes.collect(),
     }
