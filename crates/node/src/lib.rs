@@ -1,18 +1,24 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod client_address;
 mod clock;
 mod config;
 mod ephemeral;
 mod evaluate;
 mod http;
 mod jwks;
+mod limits;
+mod metrics;
 mod node;
+mod observe;
+mod ready;
 mod secrets;
 mod token;
 mod verifier;
 
 pub use address::AddressError;
+pub use client_address::{Network, NetworkError};
 pub use clock::Clock;
 pub use config::{
     CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, UserClaim, VerifierConfig,
@@ -20,6 +26,8 @@ pub use config::{
 };
 pub use evaluate::EvaluateError;
 pub use jwks::KeySetError;
+pub use limits::{Limits, LimitsConfig, LimitsError, Stopwatch};
+pub use metrics::Metrics;
 pub use node::Node;
 pub use secrets::{LoadSecretsError, load_secrets};
 pub use token::{TokenError, VerifiedUser};

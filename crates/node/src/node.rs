@@ -9,6 +9,9 @@ use trefoil_protocol::social::{NodeSecrets, NodeSecretsError, SignedManifest, Ve
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::ready::Stored;
 use crate::verifier::IdTokenVerifier;
 
 /// A node that is ready to answer; [`Node::router`] puts it on HTTP.
@@ -17,6 +20,9 @@ pub struct Node {
     pub(crate) manifest: SignedManifest,
     pub(crate) verifier: IdTokenVerifier,
     pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) stored: Option<Stored>,
     random: Mutex<Box<dyn CryptoRng + Send>>,
 }
 
@@ -33,11 +39,16 @@ impl Node {
         random: impl CryptoRng + Send + 'static,
     ) -> Result<Self, NodeSecretsError> {
         secrets.check_against(manifest)?;
+        let metrics = Metrics::new(verifier.key_fetches());
+        metrics.set_epoch(secrets.epoch());
         Ok(Self {
             secrets,
             manifest: manifest.signed().clone(),
             verifier,
             clock,
+            limits: Limits::none(),
+            metrics,
+            stored: None,
             random: Mutex::new(Box::new(random)),
         })
     }
