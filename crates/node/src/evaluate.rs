@@ -35,6 +35,12 @@ pub enum EvaluateError {
     /// The ID token is refused.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The user, whose token holds, asks too often.
+    #[error("this user logs in too often: try again in {retry_after} seconds")]
+    TooMany {
+        /// Seconds, at least 1.
+        retry_after: u64,
+    },
 }
 
 impl EvaluateError {
@@ -47,6 +53,7 @@ impl EvaluateError {
             Self::OtherEpoch { .. } => ProblemCode::OtherEpoch,
             Self::NoShare => ProblemCode::NoShare,
             Self::Token(error) => error.code(),
+            Self::TooMany { .. } => ProblemCode::TooManyRequests,
         }
     }
 
@@ -55,6 +62,7 @@ impl EvaluateError {
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Token(error) => error.retry_after(),
+            Self::TooMany { retry_after } => Some(*retry_after),
             Self::Request(_) | Self::EphemeralKey | Self::OtherEpoch { .. } | Self::NoShare => None,
         }
     }
@@ -73,7 +81,8 @@ impl Node {
     /// Answers a request body.
     ///
     /// # Errors
-    /// [`EvaluateError`]: form, version, tenant and verifier, ephemeral key, token and its binding to that key.
+    /// [`EvaluateError`]: form, version, tenant and verifier, ephemeral key, token and its binding to that key, the
+    /// user's limit.
     pub async fn evaluate(&self, body: &[u8]) -> Result<EvaluateResponse, EvaluateError> {
         let request = Self::read(body)?;
         let EvaluateRequest {
@@ -106,6 +115,15 @@ impl Node {
                 now,
             )
             .await?;
+        // After the token: else strangers could spend the user's logins.
+        self.limits
+            .check_user(tenant, verifier, user.as_str())
+            .map_err(|too_many| {
+                self.metrics.limited(too_many.of);
+                EvaluateError::TooMany {
+                    retry_after: too_many.retry_after,
+                }
+            })?;
         self.answer(&request, &user)
     }
 

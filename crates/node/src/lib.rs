@@ -2,13 +2,18 @@
 
 mod address;
 mod ceremony;
+mod client_address;
 mod clock;
 mod config;
 mod ephemeral;
 mod evaluate;
 mod http;
 mod jwks;
+mod limits;
+mod metrics;
 mod node;
+mod observe;
+mod ready;
 mod secrets;
 mod serving;
 mod state;
@@ -17,6 +22,7 @@ mod verifier;
 
 pub use address::AddressError;
 pub use ceremony::{CeremonyError, CeremonyPolicy, Trust};
+pub use client_address::{Network, NetworkError};
 pub use clock::Clock;
 pub use config::{
     CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, UserClaim, VerifierConfig,
@@ -24,6 +30,8 @@ pub use config::{
 };
 pub use evaluate::EvaluateError;
 pub use jwks::KeySetError;
+pub use limits::{Limits, LimitsConfig, LimitsError, Stopwatch};
+pub use metrics::Metrics;
 pub use node::Node;
 pub use secrets::{LoadSecretsError, load_secrets};
 pub use state::StateError;

@@ -18,6 +18,9 @@ use zeroize::Zeroizing;
 
 use crate::ceremony::{self, CeremonyError, CeremonyPolicy};
 use crate::clock::Clock;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::ready::Readiness;
 use crate::serving::Serving;
 use crate::state::{Keeper, NodeState, StateError};
 use crate::verifier::IdTokenVerifier;
@@ -27,7 +30,7 @@ const DEFAULT_OVERLAP: u64 = 3600;
 
 /// A node that is ready to answer; [`Node::router`] puts it on HTTP.
 pub struct Node {
-    keeper: Keeper,
+    pub(crate) keeper: Keeper,
     serving: RwLock<Arc<Serving>>,
     /// One change at a time within this process; the store tells processes apart.
     turn: tokio::sync::Mutex<()>,
@@ -35,6 +38,9 @@ pub struct Node {
     overlap: u64,
     pub(crate) verifier: IdTokenVerifier,
     pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
     random: Mutex<Box<dyn CryptoRng + Send>>,
 }
 
@@ -82,14 +88,20 @@ impl Node {
         clock: Clock,
         random: impl CryptoRng + Send + 'static,
     ) -> Result<Self, StateError> {
+        let metrics = Metrics::new(verifier.key_fetches());
+        let serving = Serving::of(state, keeper.key())?;
+        metrics.set_epoch(serving.newest(clock.now()).unwrap_or(0));
         Ok(Self {
-            serving: RwLock::new(Arc::new(Serving::of(state, keeper.key())?)),
+            serving: RwLock::new(Arc::new(serving)),
             keeper,
             turn: tokio::sync::Mutex::default(),
             policy: CeremonyPolicy::default(),
             overlap: DEFAULT_OVERLAP,
             verifier,
             clock,
+            limits: Limits::none(),
+            metrics,
+            readiness: Readiness::default(),
             random: Mutex::new(Box::new(random)),
         })
     }
@@ -143,15 +155,6 @@ impl Node {
     #[must_use]
     pub fn manifest(&self) -> Option<SignedManifest> {
         self.serving().manifests().last().cloned()
-    }
-
-    /// Whether it can answer logins now: it has a share, and its store works.
-    ///
-    /// # Errors
-    /// [`StateError`] where the store fails.
-    pub async fn ready(&self) -> Result<bool, StateError> {
-        self.keeper.check_ready(self.clock.now()).await?;
-        Ok(self.epoch().is_some())
     }
 
     /// To be called every few seconds: erases shares whose time is over, and takes in what another process of this node
@@ -256,6 +259,8 @@ impl Node {
         let mut rng = self.rng();
         let (answer, state) = self.keeper.change(&mut rng, change).await?;
         let serving = Arc::new(Serving::of(&state, self.keeper.key())?);
+        self.metrics
+            .set_epoch(serving.newest(self.clock.now()).unwrap_or(0));
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
         Ok(answer)
     }

@@ -10,11 +10,13 @@ use trefoil_protocol::tenant::Tenant;
 
 use crate::config::{ConfigError, NodeConfig, VerifierConfig, check_together};
 use crate::jwks::{Fetcher, KeyCache, KeySet, Selection};
+use crate::metrics::KeyFetches;
 use crate::token::{Algorithm, Claims, Jws, TokenError, VerifiedUser};
 
 /// All verifiers of a network with their providers' keys.
 pub struct IdTokenVerifier {
     tenants: BTreeMap<Tenant, BTreeMap<VerifierId, Verifier>>,
+    fetches: KeyFetches,
 }
 
 struct Verifier {
@@ -40,7 +42,8 @@ impl IdTokenVerifier {
         } = config;
         fetching.check()?;
         check_together(&verifiers)?;
-        let fetcher = Arc::new(Fetcher::new(&fetching)?);
+        let fetches = KeyFetches::default();
+        let fetcher = Arc::new(Fetcher::new(&fetching, fetches.clone())?);
         let mut caches: BTreeMap<String, Arc<KeyCache>> = BTreeMap::new();
         let mut tenants: BTreeMap<Tenant, BTreeMap<VerifierId, Verifier>> = BTreeMap::new();
         for config in verifiers {
@@ -57,7 +60,7 @@ impl IdTokenVerifier {
                 .or_default()
                 .insert(config.id.clone(), Verifier { config, keys });
         }
-        Ok(Self { tenants })
+        Ok(Self { tenants, fetches })
     }
 
     /// A verifier's configuration, as it was given.
@@ -100,6 +103,11 @@ impl IdTokenVerifier {
         let nonce = verifier.config.nonce.claim(&oidc_nonce(ephemeral_key));
         jws.payload::<Claims>()?
             .check(&verifier.config, &nonce, now)
+    }
+
+    /// Counts the fetches of providers' keys.
+    pub(crate) const fn key_fetches(&self) -> &KeyFetches {
+        &self.fetches
     }
 
     fn find(&self, tenant: &Tenant, verifier: &VerifierId) -> Result<&Verifier, TokenError> {

@@ -12,6 +12,8 @@ mod claims;
 mod forgeries;
 mod http_form;
 mod keys;
+mod limits;
 mod login;
+mod observed;
 mod secrets;
 mod world;
