@@ -1,5 +1,7 @@
 //! The verifiers of a network as an operator writes them, and the check that makes them usable.
 
+mod fetching;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,6 +11,8 @@ use trefoil_protocol::tenant::Tenant;
 
 use crate::address::{self, AddressError};
 use crate::jwks::{KeySet, KeySetError};
+
+pub use fetching::FetchConfig;
 
 /// What a node is configured with. All nodes of a network must have the same verifiers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -105,34 +109,6 @@ pub enum CaseRule {
     Lower,
 }
 
-/// How the providers' keys are fetched and kept. All in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FetchConfig {
-    /// For discovery and keys together.
-    pub time_limit: u64,
-    /// After which fetched keys are fetched anew.
-    pub fresh_for: u64,
-    /// For which the last good copy is used while the provider is down; must not be less than `fresh_for`.
-    pub keep_for: u64,
-    /// Between two fetches that tokens with an unknown key id cause.
-    pub cool_down: u64,
-    /// After a fetch that failed.
-    pub retry_pause: u64,
-}
-
-impl Default for FetchConfig {
-    fn default() -> Self {
-        Self {
-            time_limit: 5,
-            fresh_for: 3600,
-            keep_for: 24 * 3600,
-            cool_down: 30,
-            retry_pause: 5,
-        }
-    }
-}
-
 const fn default_max_age() -> u64 {
     600
 }
@@ -204,7 +180,7 @@ pub enum ConfigError {
     },
     /// A time of [`FetchConfig`] makes no sense.
     #[error(
-        "fetching: time_limit and fresh_for must be at least 1 second, and keep_for at least fresh_for"
+        "fetching: time_limit, fresh_for and retry_pause must be at least 1 second, keep_for at least fresh_for, and longest_pause at least retry_pause"
     )]
     Fetching,
     /// The HTTP client cannot be made.
@@ -272,15 +248,6 @@ impl VerifierConfig {
                     })
             }
         }
-    }
-}
-
-impl FetchConfig {
-    pub(crate) const fn check(&self) -> Result<(), ConfigError> {
-        if self.time_limit == 0 || self.fresh_for == 0 || self.keep_for < self.fresh_for {
-            return Err(ConfigError::Fetching);
-        }
-        Ok(())
     }
 }
 

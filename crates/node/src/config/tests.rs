@@ -236,6 +236,14 @@ fn fetching_times() {
             keep_for: default.fresh_for - 1,
             ..default
         },
+        FetchConfig {
+            retry_pause: 0,
+            ..default
+        },
+        FetchConfig {
+            longest_pause: default.retry_pause - 1,
+            ..default
+        },
     ] {
         assert!(matches!(
             IdTokenVerifier::new(NodeConfig {
