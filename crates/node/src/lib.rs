@@ -15,8 +15,8 @@ mod verifier;
 pub use address::AddressError;
 pub use clock::Clock;
 pub use config::{
-    CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, UserClaim, VerifierConfig,
-    VerifierName,
+    CaseRule, ConfigError, EntryError, FetchConfig, KeySource, NodeConfig, Preset, ProviderConfig,
+    UserClaim, VerifierConfig, VerifierName,
 };
 pub use evaluate::EvaluateError;
 pub use jwks::KeySetError;
