@@ -7,11 +7,14 @@
     reason = "a test's helpers may fail as the test itself"
 )]
 
+mod aggregates;
 mod attackers;
 mod claims;
+mod every_node;
 mod forgeries;
 mod http_form;
 mod keys;
 mod login;
+mod presets;
 mod secrets;
 mod world;
