@@ -9,6 +9,7 @@
 
 mod aggregates;
 mod attackers;
+mod book;
 mod claims;
 mod every_node;
 mod forgeries;
