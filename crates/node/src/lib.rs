@@ -25,8 +25,8 @@ pub use ceremony::{CeremonyError, CeremonyPolicy, Trust};
 pub use client_address::{Network, NetworkError};
 pub use clock::Clock;
 pub use config::{
-    CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, UserClaim, VerifierConfig,
-    VerifierName,
+    CaseRule, ConfigError, EntryError, FetchConfig, KeySource, NodeConfig, Preset, ProviderConfig,
+    UserClaim, VerifierConfig, VerifierName,
 };
 pub use evaluate::EvaluateError;
 pub use jwks::KeySetError;

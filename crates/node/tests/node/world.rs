@@ -179,6 +179,10 @@ impl World {
         self.time.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    pub(crate) fn set_back(&self, seconds: u64) {
+        self.time.fetch_sub(seconds, Ordering::SeqCst);
+    }
+
     /// Honest claims of a user, bound to an ephemeral key.
     pub(crate) fn claims(&self, user: &str, key: &EphemeralKey) -> Claims {
         self.provider.claims(user).nonce(&key.oidc_nonce())
