@@ -17,6 +17,7 @@ mod fuzz;
 mod keychain;
 mod lint;
 mod no_std;
+mod oidc_provider;
 mod process;
 mod repo;
 mod report;

@@ -1,5 +1,6 @@
 //! `trefoil wallet`: a wallet app on the command line.
 
+mod browser;
 pub(super) mod ethereum;
 mod export;
 mod factor_add;
