@@ -29,7 +29,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Serve(Serve),
     /// Use a wallet
-    Wallet(Wallet),
+    Wallet(Box<Wallet>),
     /// Make node networks
     #[command(subcommand)]
     Network(Network),
@@ -334,7 +334,7 @@ pub(crate) enum Factor {
     /// List the factors
     List(Opening),
     /// Add a factor
-    Add(FactorAdd),
+    Add(Box<FactorAdd>),
     /// Remove a factor; all others get new shares
     Remove(FactorRemove),
 }
