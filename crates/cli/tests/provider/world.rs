@@ -20,15 +20,17 @@ struct Provider {
 
 impl Provider {
     fn start() -> Self {
-        let script = installed().join("server.mjs");
-        let mut child = Command::new("node")
+        let folder = installed();
+        let script = folder.join("server.mjs");
+        let node = std::fs::read_to_string(folder.join("node")).unwrap();
+        let mut child = Command::new(node)
             .arg(&script)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             // It warns that it is for development.
             .stderr(Stdio::null())
             .spawn()
-            .expect("node; `cargo xtask test` installs it");
+            .expect("Node.js; `cargo xtask oidc-provider` finds or installs it");
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         output.read_line(&mut line).unwrap();
