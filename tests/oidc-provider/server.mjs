@@ -11,6 +11,7 @@ const keys = [
   ['rsa', { modulusLength: 2048 }, 'RS256'],
   ['ec', { namedCurve: 'P-256' }, 'ES256'],
   ['ed25519', undefined, 'EdDSA'],
+  ['rsa', { modulusLength: 2048 }, 'PS256'],
 ].map(([type, options, alg]) => ({
   ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
   alg,
@@ -37,6 +38,8 @@ const clients = [
     token_endpoint_auth_method: 'client_secret_post',
     id_token_signed_response_alg: 'ES256',
   },
+  // Nodes do not take this one's tokens.
+  { ...installed, client_id: 'wallet-ps256', id_token_signed_response_alg: 'PS256' },
   // In no list of audiences.
   { ...installed, client_id: 'other-app' },
   // Its requests arrive with another nonce, see below.
@@ -51,7 +54,7 @@ server.listen(0, '127.0.0.1', () => {
     claims: { openid: ['sub'], email: ['email', 'email_verified'] },
     clientDefaults: { id_token_signed_response_alg: 'RS256' },
     cookies: { keys: ['of a provider that is thrown away'] },
-    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA'] },
+    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA', 'PS256'] },
     features: { devInteractions: { enabled: true } },
     findAccount: (_, id) => ({
       accountId: id,

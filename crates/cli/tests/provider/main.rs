@@ -315,6 +315,15 @@ fn a_token_with_another_nonce_opens_nothing() {
     assert_eq!((exit, &created["created"]), (0, &json!(true)), "{created}");
 }
 
+#[test]
+fn an_algorithm_that_nodes_do_not_take_is_told_at_once() {
+    let world = World::start();
+    let refused = world.run("laptop", "wallet-ps256", &["login"], "alice");
+    assert_eq!(error(&refused), (3, "bad_id_token"));
+    let message = refused.1["message"].as_str().unwrap();
+    assert!(message.contains("RS256, ES256 or EdDSA"), "{message}");
+}
+
 /// Without `--json`: the browser is started, and the address is shown for those whose browser is elsewhere.
 #[cfg(unix)]
 #[test]
