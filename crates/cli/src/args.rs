@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use openidconnect::IssuerUrl;
 use trefoil::{Tenant, VerifierId};
+use trefoil_client::transport::is_secure;
 
 use crate::failure::EXIT_CODES;
 
@@ -27,7 +29,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Serve(Serve),
     /// Use a wallet
-    Wallet(Wallet),
+    Wallet(Box<Wallet>),
     /// Make node networks
     #[command(subcommand)]
     Network(Network),
@@ -183,6 +185,8 @@ pub(crate) struct Factors {
     /// Ask for the login provider's ID token
     #[arg(long, conflicts_with_all = ["dev_user", "id_token_file"])]
     pub(crate) id_token: bool,
+    #[command(flatten)]
+    pub(crate) browser: Browser,
     /// Which login provider; the network file's first one unless named
     #[arg(long, value_name = "VERIFIER")]
     pub(crate) verifier: Option<VerifierId>,
@@ -198,6 +202,49 @@ pub(crate) struct Factors {
     /// Ask for the dApp share
     #[arg(long, conflicts_with = "dapp_share_file")]
     pub(crate) dapp_share: bool,
+}
+
+/// A login in the browser, at any OpenID Connect provider.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Browser {
+    /// Log in in the browser at this OpenID Connect provider
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = issuer,
+        requires = "client_id",
+        conflicts_with_all = ["dev_user", "id_token_file", "id_token"]
+    )]
+    pub(crate) issuer: Option<IssuerUrl>,
+    /// The app's client id at that provider
+    #[arg(long, value_name = "ID", requires = "issuer")]
+    pub(crate) client_id: Option<String>,
+    /// Read the client secret, where installed apps of that provider have one, from this file, or - for standard input
+    #[arg(long, value_name = "FILE", requires = "issuer")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Ask that provider for more than `openid email`; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE", requires = "issuer")]
+    pub(crate) scopes: Vec<String>,
+    /// Do not start a browser, only print the address
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Seconds that the login may take
+    #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) login_timeout: Option<u64>,
+}
+
+/// An issuer's address: HTTPS, or plain HTTP on this machine, and nothing behind the path (OpenID Connect Discovery 1.0
+/// section 3).
+fn issuer(text: &str) -> Result<IssuerUrl, String> {
+    let issuer = IssuerUrl::new(text.to_owned()).map_err(|_| "this is no address")?;
+    let url = issuer.url();
+    if !is_secure(url) {
+        Err("it must begin with https://".to_owned())
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Err("it must not have a ? or #".to_owned())
+    } else {
+        Ok(issuer)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -287,7 +334,7 @@ pub(crate) enum Factor {
     /// List the factors
     List(Opening),
     /// Add a factor
-    Add(FactorAdd),
+    Add(Box<FactorAdd>),
     /// Remove a factor; all others get new shares
     Remove(FactorRemove),
 }
@@ -324,9 +371,34 @@ pub(crate) struct FactorAdd {
     #[arg(long, value_name = "VERIFIER")]
     pub(crate) new_verifier: Option<VerifierId>,
     #[command(flatten)]
+    pub(crate) new_browser: NewBrowser,
+    #[command(flatten)]
     pub(crate) drill: Drill,
     #[command(flatten)]
     pub(crate) factors: Factors,
+}
+
+/// The new social login, in the browser.
+#[derive(Debug, Args)]
+pub(crate) struct NewBrowser {
+    /// The new social login: in the browser at this OpenID Connect provider
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = issuer,
+        requires = "new_client_id",
+        conflicts_with_all = ["new_dev_user", "new_id_token_file"]
+    )]
+    pub(crate) new_issuer: Option<IssuerUrl>,
+    /// The app's client id at the new login's provider
+    #[arg(long, value_name = "ID", requires = "new_issuer")]
+    pub(crate) new_client_id: Option<String>,
+    /// Read the client secret for the new login's provider from this file, or - for standard input
+    #[arg(long, value_name = "FILE", requires = "new_issuer")]
+    pub(crate) new_client_secret_file: Option<PathBuf>,
+    /// Ask the new login's provider for more than `openid email`; may be repeated
+    #[arg(long = "new-scope", value_name = "SCOPE", requires = "new_issuer")]
+    pub(crate) new_scopes: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -39,7 +39,7 @@ Exit codes:
   2  the arguments or a settings file are not understood
   3  a secret or file that was given is wrong: a mistyped phrase, an expired login, a damaged recovery kit
   4  more factors are needed to open the wallet
-  5  refused: no such account, a factor that was removed, a change that is not allowed
+  5  refused: a login that was cancelled, no such account, a factor that was removed, a change that is not allowed
   6  a server cannot be reached: try again later
   7  the account was changed meanwhile: run the command again
   8  alarm: a server shows the past, another account, or data that was tampered with; nothing was done

@@ -20,7 +20,7 @@ pub(crate) async fn run(ui: &Ui, command: Command) -> Result<(), Failure> {
         Command::Serve(Serve::Dev(arguments)) => serve_dev::run(ui, arguments).await,
         Command::Serve(Serve::Metadata(arguments)) => serve_metadata::run(ui, arguments).await,
         Command::Serve(Serve::Node(arguments)) => serve_node::run(ui, arguments).await,
-        Command::Wallet(arguments) => wallet::run(ui, arguments).await,
+        Command::Wallet(arguments) => wallet::run(ui, *arguments).await,
         Command::Network(Network::Dealer(arguments)) => network_dealer::run(ui, &arguments),
         Command::ExitCodes => {
             ui.step("exit_codes", json!({ "text": EXIT_CODES }), EXIT_CODES);

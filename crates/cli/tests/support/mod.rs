@@ -263,11 +263,11 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
+    /// Standard error is inherited unless the command says otherwise.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -279,9 +279,33 @@ impl Talk {
     }
 
     pub(crate) fn hear(&mut self) -> Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}"))
+    }
+
+    /// The next line for people; empty at the end.
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}"))
+        line
+    }
+
+    /// The first line of a standard error that is not inherited.
+    pub(crate) fn complaint(&mut self) -> String {
+        let mut line = String::new();
+        BufReader::new(self.child.stderr.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        line
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for an end without an exit code.
+    pub(crate) fn ended_by_signal(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), None);
     }
 
     pub(crate) fn say(&mut self, line: &str) {
@@ -297,6 +321,13 @@ impl Talk {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         (self.child.wait().unwrap().code().unwrap(), lines)
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -332,4 +363,12 @@ pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Free a moment ago, and not of those that systems give to clients; a manifest names ports, so they must be known
+/// before the nodes start. Tests that run at the same time look in places of their own.
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
+    let first = 10_000 + u16::try_from(std::process::id() % 600).unwrap() * 15;
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (first..20_000).filter(free).take(count).collect()
 }
