@@ -10,11 +10,13 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use trefoil::{Environment, SignedManifest};
-use trefoil_node::{IdTokenVerifier, Limits, Node, NodeConfig, Stopwatch, load_secrets};
+use trefoil_node::{
+    ConfigError, IdTokenVerifier, Limits, Node, NodeConfig, Stopwatch, load_secrets,
+};
 use trefoil_protocol::social::{NodeSecrets, VerifiedManifest};
 use trefoil_store::SqliteNodeStore;
 
-use self::settings::{Data, Dealt, Settings};
+use self::settings::{Data, Dealt, Settings, not_toml};
 use crate::args::ServeNode;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -196,7 +198,11 @@ fn load_verifiers(path: &Path) -> Result<IdTokenVerifier, Failure> {
     let text = files::read(path).map_err(|failure| failure.of_setting("verifiers"))?;
     NodeConfig::from_toml(&text)
         .and_then(IdTokenVerifier::new)
-        .map_err(|error| bad(path, &error).of_setting("verifiers"))
+        .map_err(|error| match error {
+            ConfigError::Toml(error) => not_toml(path, &text, &error),
+            error => bad(path, &error),
+        })
+        .map_err(|failure| failure.of_setting("verifiers"))
 }
 
 fn load_dealt(dealt: &Dealt) -> Result<(VerifiedManifest, NodeSecrets), Failure> {

@@ -87,13 +87,15 @@ impl PublicServer {
 
     /// Takes nothing new and waits for the requests under way, for `grace` at most. Says whether all were finished.
     pub(crate) async fn stop(self, grace: Duration) -> bool {
-        self.handle.graceful_shutdown(Some(grace));
+        self.handle.graceful_shutdown(None);
         self.connections.end_silent();
         let mut task = self.task;
-        // The server counts the time itself; this is for the case that new connections keep it from doing so.
-        let ended = tokio::time::timeout(grace + Duration::from_secs(1), &mut task).await;
-        task.abort();
-        ended.is_ok() && self.connections.count() == 0
+        let finished = tokio::time::timeout(grace, &mut task).await.is_ok();
+        if !finished {
+            self.handle.shutdown();
+            task.abort();
+        }
+        finished
     }
 }
 

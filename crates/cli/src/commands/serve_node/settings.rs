@@ -133,16 +133,18 @@ impl Settings {
 
 fn parse(path: &Path) -> Result<File, Failure> {
     let text = files::read(path)?;
-    toml::from_str(&text).map_err(|error: toml::de::Error| {
-        let before = error.span().and_then(|span| text.get(..span.start));
-        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-        // Of the text itself nothing is shown: it may be another file than was meant, with a key in it.
-        Failure::new(
-            Exit::Usage,
-            "bad_settings",
-            format!("{}: line {line}: {}", path.display(), error.message()),
-        )
-    })
+    toml::from_str(&text).map_err(|error| not_toml(path, &text, &error))
+}
+
+/// Says where and what, and shows nothing of the text: it may be another file than was meant, with a key in it.
+pub(super) fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    Failure::new(
+        Exit::Usage,
+        "bad_settings",
+        format!("{}: line {line}: {}", path.display(), error.message()),
+    )
 }
 
 /// What is wrong, with its field.
