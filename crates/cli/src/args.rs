@@ -104,12 +104,21 @@ pub(crate) struct ServeMetadata {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeNode {
-    /// Settings as TOML: `listen`, `manifest`, `secrets`, `verifiers`; arguments go first
+    /// Settings as TOML, see the book; arguments go first, then the environment
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Address and port; put a proxy that ends TLS before anything but loopback
+    /// Say what is wrong with the settings and the files they name, and do nothing else
+    #[arg(long)]
+    pub(crate) check_config: bool,
+    /// Address and port; anything but loopback needs TLS or a proxy that ends it
     #[arg(long, value_name = "ADDRESS", env = "TREFOIL_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Address and port for the operator's counters; never a public one
+    #[arg(long, value_name = "ADDRESS", env = "TREFOIL_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// How clients reach this node, without a slash at the end
+    #[arg(long, value_name = "URL", env = "TREFOIL_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
     /// The network's signed manifest
     #[arg(long, value_name = "FILE", env = "TREFOIL_MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
@@ -119,6 +128,21 @@ pub(crate) struct ServeNode {
     /// TOML with the `[[verifier]]` tables, the same at every node of the network
     #[arg(long, value_name = "FILE", env = "TREFOIL_VERIFIERS")]
     pub(crate) verifiers: Option<PathBuf>,
+    /// Where the node keeps its state
+    #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// The key under which the state is sealed, mode 0600
+    #[arg(long, value_name = "FILE", env = "TREFOIL_KEY_FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Certificate chain, PEM
+    #[arg(long, value_name = "FILE", env = "TREFOIL_TLS_CERTIFICATE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, PEM, mode 0600
+    #[arg(long, value_name = "FILE", env = "TREFOIL_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Stop when standard input ends, so that a parent that dies takes its servers along
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -100,6 +100,12 @@ impl Failure {
         Self::new(Exit::MoreFactors, "needs_factors", message)
     }
 
+    /// Says first which setting it is about.
+    pub(crate) fn of_setting(mut self, field: &str) -> Self {
+        self.message = format!("{field}: {}", self.message);
+        self
+    }
+
     /// Something for the terminal only, never part of the message: suggestions for a mistyped word.
     pub(crate) fn hint(mut self, hint: String) -> Self {
         self.hints.push(hint);

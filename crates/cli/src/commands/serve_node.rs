@@ -1,99 +1,249 @@
 //! `trefoil serve node`.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+mod settings;
 
-use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use trefoil::{Environment, SignedManifest};
-use trefoil_node::{IdTokenVerifier, Node, NodeConfig, load_secrets};
+use trefoil_node::{
+    ConfigError, IdTokenVerifier, Limits, Node, NodeConfig, Stopwatch, load_secrets,
+};
+use trefoil_protocol::social::{NodeSecrets, VerifiedManifest};
+use trefoil_store::SqliteNodeStore;
 
+use self::settings::{Data, Dealt, Settings, not_toml};
 use crate::args::ServeNode;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::local::{StopSignal, bind, serve};
+use crate::serving::{Certificates, PublicServer, StdinClosed, TlsFiles};
 use crate::ui::Ui;
 
-/// The settings file.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Settings {
-    listen: Option<SocketAddr>,
-    manifest: Option<PathBuf>,
-    secrets: Option<PathBuf>,
-    verifiers: Option<PathBuf>,
-}
+/// For which requests under way are waited for at the end.
+const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
     super::serve_metadata::log(ui);
-    let file: Settings = settings(arguments.config.as_deref())?;
-    let named = |argument: Option<PathBuf>, setting: Option<PathBuf>, what: &str| {
-        argument.or(setting).ok_or_else(|| Failure::usage(what))
-    };
-    let manifest_path = named(
-        arguments.manifest,
-        file.manifest,
-        "name the network's manifest: --manifest FILE",
-    )?;
-    let secrets_path = named(
-        arguments.secrets,
-        file.secrets,
-        "name this node's secret file: --secrets FILE",
-    )?;
-    let verifiers_path = named(
-        arguments.verifiers,
-        file.verifiers,
-        "name the verifiers' file: --verifiers FILE",
-    )?;
+    let (check_only, until_stdin_closes) = (arguments.check_config, arguments.until_stdin_closes);
+    let settings = Settings::read(arguments);
+    if check_only {
+        return check(ui, &settings.map_err(as_usage)?);
+    }
+    let settings = settings?;
+    let tls = settings.tls.clone().map(Certificates::load).transpose()?;
+    let Opened { node, summary } = open_node(&settings).await?;
+    let limits = Limits::new(
+        &settings.limits,
+        settings.trusted_proxies,
+        &Stopwatch::system(),
+        &mut Environment::system().rng(),
+    )
+    .map_err(Failure::usage)?;
+    let node = node.limited(limits);
 
-    let bad = |path: &Path, error: &dyn std::fmt::Display| {
-        Failure::new(
-            Exit::Usage,
-            "bad_settings",
-            format!("{}: {error}", path.display()),
-        )
-    };
-    let manifest: SignedManifest = serde_json::from_str(&files::read(&manifest_path)?)
-        .map_err(|error| bad(&manifest_path, &error))?;
-    let manifest = manifest
-        .trust_pinned()
-        .map_err(|error| bad(&manifest_path, &error))?;
-    let secrets =
-        load_secrets(&secrets_path, &manifest).map_err(|error| bad(&secrets_path, &error))?;
-    let config = NodeConfig::from_toml(&files::read(&verifiers_path)?)
-        .map_err(|error| bad(&verifiers_path, &error))?;
-    let verifier = IdTokenVerifier::new(config).map_err(|error| bad(&verifiers_path, &error))?;
+    let listener = bind(settings.listen).await?;
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    let mut metrics_address: Option<SocketAddr> = None;
+    let mut metrics_server = None;
+    if let Some(metrics) = settings.metrics {
+        let listener = bind(metrics).await?;
+        metrics_address = listener.local_addr().ok();
+        metrics_server = Some(serve(listener, node.metrics().router()));
+    }
+    let server = PublicServer::start(
+        listener,
+        node.router(),
+        tls.as_ref().map(Certificates::config),
+        settings.max_connections,
+    )?;
+    let stop = StopSignal::listen()?;
+    let renewal = tls.map(|certificates| tokio::spawn(certificates.renew()));
+    let scheme = if renewal.is_some() { "https" } else { "http" };
+    ui.step(
+        "serving",
+        json!({
+            "listen": address,
+            "scheme": scheme,
+            "metrics": metrics_address,
+            "index": summary.index,
+            "epoch": summary.epoch,
+        }),
+        format!("{summary} on {address} ({scheme}). Ctrl-C stops it."),
+    );
+    if until_stdin_closes {
+        let stdin = StdinClosed::watch();
+        tokio::select! {
+            () = stop.wait() => {}
+            () = stdin.wait() => {}
+        }
+    } else {
+        stop.wait().await;
+    }
+    let open = server.open();
+    tracing::info!(
+        open,
+        "stopping: no new connections, requests under way are finished"
+    );
+    ui.step(
+        "stopping",
+        json!({ "connections": open, "at_most_seconds": GRACE.as_secs() }),
+        format!("Stopping: finishing what {open} open connections have asked."),
+    );
+    let finished = server.stop(GRACE).await;
+    if let Some(renewal) = renewal {
+        renewal.abort();
+    }
+    drop(metrics_server);
+    ui.step(
+        "stopped",
+        json!({ "finished": finished }),
+        if finished {
+            "Stopped."
+        } else {
+            "Stopped; requests that took too long were cut off."
+        },
+    );
+    Ok(())
+}
 
-    let index = secrets.index();
-    let node = Node::new(
+/// A node and what can be said of it.
+struct Opened {
+    node: Node,
+    summary: Summary,
+}
+
+struct Summary {
+    index: u16,
+    nodes: usize,
+    epoch: u32,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { index, nodes, .. } = self;
+        write!(f, "Node {index} of {nodes}")
+    }
+}
+
+/// Puts the node together: the one place that knows where its shares come from.
+async fn open_node(settings: &Settings) -> Result<Opened, Failure> {
+    let verifier = load_verifiers(&settings.verifiers)?;
+    let Some(dealt) = &settings.dealt else {
+        return Err(no_dealt_share());
+    };
+    let (manifest, secrets) = load_dealt(dealt)?;
+    let summary = Summary {
+        index: secrets.index().get(),
+        nodes: manifest.nodes().len(),
+        epoch: manifest.epoch(),
+    };
+    let mut node = Node::new(
         secrets,
         &manifest,
         verifier,
         trefoil_node::Clock::system(),
         Environment::system().rng(),
     )
-    .map_err(|error| bad(&secrets_path, &error))?;
-    let listen = arguments
-        .listen
-        .or(file.listen)
-        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7879)));
-    let listener = bind(listen).await?;
-    let address = listener.local_addr().unwrap_or(listen);
-    let running = serve(listener, node.router());
-    let stop = StopSignal::listen()?;
-    ui.step(
-        "serving",
-        json!({ "listen": address, "index": index.get(), "epoch": manifest.epoch() }),
-        format!(
-            "Node {index} of {} on {address}. Ctrl-C stops it.",
-            manifest.nodes().len()
-        ),
-    );
-    stop.wait().await;
-    drop(running);
-    ui.note("stopped");
+    .map_err(|error| bad(&dealt.secrets, &error))?;
+    if let Some(data) = &settings.data {
+        check_key_file(data)?;
+        node = node.stored_in(open_store(data).await?);
+    }
+    Ok(Opened { node, summary })
+}
+
+/// Reads everything that the settings name, and neither opens the store nor takes a port: a server may be running.
+fn check(ui: Ui, settings: &Settings) -> Result<(), Failure> {
+    let problems = [
+        settings
+            .tls
+            .as_ref()
+            .map(TlsFiles::load)
+            .and_then(Result::err),
+        load_verifiers(&settings.verifiers).err(),
+        match &settings.dealt {
+            Some(dealt) => load_dealt(dealt).err(),
+            None => Some(no_dealt_share()),
+        },
+        settings
+            .data
+            .as_ref()
+            .map(check_key_file)
+            .and_then(Result::err),
+    ];
+    let lines: Vec<&str> = problems.iter().flatten().map(Failure::message).collect();
+    if !lines.is_empty() {
+        return Err(Failure::new(Exit::Usage, "bad_settings", lines.join("\n")));
+    }
+    ui.step("settings_fit", json!({}), "The settings fit.");
     Ok(())
+}
+
+fn as_usage(failure: Failure) -> Failure {
+    Failure::new(Exit::Usage, failure.code(), failure.message())
+}
+
+fn no_dealt_share() -> Failure {
+    let message = "manifest: is missing: a node needs a share to start with; name the network's manifest and this \
+                   node's secrets";
+    Failure::new(Exit::Usage, "bad_settings", message)
+}
+
+fn load_verifiers(path: &Path) -> Result<IdTokenVerifier, Failure> {
+    let text = files::read(path).map_err(|failure| failure.of_setting("verifiers"))?;
+    NodeConfig::from_toml(&text)
+        .and_then(IdTokenVerifier::new)
+        .map_err(|error| match error {
+            ConfigError::Toml(error) => not_toml(path, &text, &error),
+            error => bad(path, &error),
+        })
+        .map_err(|failure| failure.of_setting("verifiers"))
+}
+
+fn load_dealt(dealt: &Dealt) -> Result<(VerifiedManifest, NodeSecrets), Failure> {
+    let Dealt { manifest, secrets } = dealt;
+    let text = files::read(manifest).map_err(|failure| failure.of_setting("manifest"))?;
+    let signed: SignedManifest = serde_json::from_str(&text)
+        .map_err(|error| bad(manifest, &error).of_setting("manifest"))?;
+    let verified = signed
+        .trust_pinned()
+        .map_err(|error| bad(manifest, &error).of_setting("manifest"))?;
+    let secrets = load_secrets(secrets, &verified)
+        .map_err(|error| bad(secrets, &error).of_setting("secrets"))?;
+    Ok((verified, secrets))
+}
+
+/// The key file is there and nobody else may read it.
+fn check_key_file(data: &Data) -> Result<(), Failure> {
+    files::read_private(&data.key_file)
+        .map(drop)
+        .map_err(|failure| failure.of_setting("key_file"))
+}
+
+/// Opens the node's database on a thread that may block.
+async fn open_store(data: &Data) -> Result<Arc<SqliteNodeStore>, Failure> {
+    files::private_directory(&data.directory)?;
+    let directory = data.directory.clone();
+    let shown = directory.display().to_string();
+    let failed = |error: &dyn std::fmt::Display| {
+        let message = format!("data: the database in {shown}: {error}");
+        Failure::new(Exit::Other, "store", message)
+    };
+    tokio::task::spawn_blocking(move || SqliteNodeStore::open(directory))
+        .await
+        .map_err(|error| failed(&error))?
+        .map(Arc::new)
+        .map_err(|error| failed(&error))
+}
+
+fn bad(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    let message = format!("{}: {error}", path.display());
+    Failure::new(Exit::Usage, "bad_settings", message)
 }
 
 /// A settings file, or the defaults where none is named.
@@ -101,11 +251,5 @@ pub(super) fn settings<T: DeserializeOwned + Default>(path: Option<&Path>) -> Re
     let Some(path) = path else {
         return Ok(T::default());
     };
-    toml::from_str(&files::read(path)?).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            "bad_settings",
-            format!("{}: {error}", path.display()),
-        )
-    })
+    toml::from_str(&files::read(path)?).map_err(|error| bad(path, &error))
 }

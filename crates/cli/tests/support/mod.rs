@@ -57,6 +57,14 @@ pub(crate) fn command() -> Command {
         "TREFOIL_DATA",
         "TREFOIL_LISTEN",
         "TREFOIL_LOG",
+        "TREFOIL_METRICS",
+        "TREFOIL_PUBLIC_URL",
+        "TREFOIL_MANIFEST",
+        "TREFOIL_NODE_SECRETS",
+        "TREFOIL_VERIFIERS",
+        "TREFOIL_KEY_FILE",
+        "TREFOIL_TLS_CERTIFICATE",
+        "TREFOIL_TLS_KEY",
     ] {
         command.env_remove(name);
     }
@@ -88,6 +96,7 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Run {
 /// A server process of `trefoil serve …`, which has said that it serves.
 pub(crate) struct Server {
     child: Child,
+    output: BufReader<ChildStdout>,
     pub(crate) serving: Value,
 }
 
@@ -97,20 +106,49 @@ impl Server {
     }
 
     pub(crate) fn start_logging(command: &mut Command, log: Stdio) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        Self::spawn(command.stdin(Stdio::null()).stderr(log))
+    }
+
+    /// With a standard input that stays open until [`Server::close_stdin`].
+    pub(crate) fn start_with_stdin(command: &mut Command) -> Self {
+        Self::spawn(command.stdin(Stdio::piped()).stderr(Stdio::null()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        output.read_line(&mut line).unwrap();
         let serving: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("not serving: {line}"));
         assert_eq!(serving["step"], "serving", "{serving}");
-        Self { child, serving }
+        Self {
+            child,
+            output,
+            serving,
+        }
+    }
+
+    /// The next thing it says.
+    pub(crate) fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}"))
+    }
+
+    pub(crate) fn close_stdin(&mut self) {
+        drop(self.child.stdin.take().unwrap());
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end: the exit code.
+    pub(crate) fn ended(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
     }
 
     /// Ends it without warning.
