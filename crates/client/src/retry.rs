@@ -3,6 +3,10 @@
 use core::time::Duration;
 
 use rand_core::CryptoRng;
+use tokio::time::Instant;
+
+/// A policy without end is one of a day: adding to an instant overflows.
+const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often and how long to try.
 ///
@@ -29,6 +33,11 @@ impl RetryPolicy {
             longest_delay: Duration::ZERO,
             total,
         }
+    }
+
+    /// When a call that begins now has to be over.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.total.min(LONGEST_CALL)
     }
 
     /// The wait after failed attempt number `failed`, from 1.

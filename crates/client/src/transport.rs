@@ -36,6 +36,8 @@ pub struct Request {
     pub body: Bytes,
     /// Longest answer accepted, in bytes.
     pub max_body: usize,
+    /// Whether no user waits for the answer. It is sent like any other; only who counts what users wait for leaves it out.
+    pub background: bool,
 }
 
 impl Request {
@@ -47,6 +49,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             max_body: DEFAULT_MAX_BODY,
+            background: false,
         }
     }
 
@@ -71,6 +74,13 @@ impl Request {
     #[must_use]
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// Marks a request for whose answer no user waits.
+    #[must_use]
+    pub fn in_background(mut self) -> Self {
+        self.background = true;
         self
     }
 }

@@ -72,6 +72,9 @@ struct Plan {
 }
 
 /// Wraps a transport and injects [`Fault`]s. Clones share one plan, so a test keeps one and hands one on.
+///
+/// Requests of [the background](Request::background) meet chosen faults, latency and death like all others, but are
+/// neither numbered nor kept: when they are sent is up to the scheduler.
 pub struct FaultyTransport<T> {
     inner: Arc<T>,
     plan: Arc<Mutex<Plan>>,
@@ -158,15 +161,26 @@ impl<T> FaultyTransport<T> {
     }
 
     /// Counts the request and says what is planned for it.
-    fn begin(&self, request: &Request) -> (usize, Duration, Vec<Fault>) {
+    fn begin(&self, request: &Request) -> (Option<usize>, Duration, Vec<Fault>) {
         let mut plan = self.plan();
+        let mut faults = Vec::new();
+        let chosen = |plan: &Plan| -> Vec<Fault> {
+            let chosen = plan.chosen.iter().filter(|(choice, _)| choice(request));
+            chosen.map(|(_, fault)| fault.clone()).collect()
+        };
+        if request.background {
+            if plan.death.is_some_and(|(at, _)| plan.sent >= at) {
+                faults.push(Fault::CutBefore);
+            }
+            faults.extend(chosen(&plan));
+            return (None, plan.latency, faults);
+        }
         plan.sent += 1;
         let number = plan.sent;
         plan.exchanges.push(Exchange {
             request: request.clone(),
             response: None,
         });
-        let mut faults = Vec::new();
         match plan.death {
             Some((at, true)) if number == at => faults.push(Fault::CutAfter),
             Some((at, _)) if number >= at => faults.push(Fault::CutBefore),
@@ -178,18 +192,14 @@ impl<T> FaultyTransport<T> {
                 .filter(|(at, _)| *at == number)
                 .map(|(_, fault)| fault.clone()),
         );
-        faults.extend(
-            plan.chosen
-                .iter()
-                .filter(|(choice, _)| choice(request))
-                .map(|(_, fault)| fault.clone()),
-        );
-        (plan.exchanges.len() - 1, plan.latency, faults)
+        faults.extend(chosen(&plan));
+        (Some(plan.exchanges.len() - 1), plan.latency, faults)
     }
 
-    fn ended(&self, entry: usize, response: &Response) {
+    fn ended(&self, entry: Option<usize>, response: &Response) {
+        let mut plan = self.plan();
         // A reset in between has forgotten the entry.
-        if let Some(exchange) = self.plan().exchanges.get_mut(entry) {
+        if let Some(exchange) = entry.and_then(|entry| plan.exchanges.get_mut(entry)) {
             exchange.response = Some(response.clone());
         }
     }
@@ -318,6 +328,19 @@ mod tests {
             assert_eq!(server.0.load(Ordering::SeqCst), reached);
             assert_eq!(transport.sent(), 3);
         }
+    }
+
+    #[tokio::test]
+    async fn the_background_is_not_numbered_but_dies_with_the_rest() {
+        let server = Arc::new(Server::default());
+        let transport = FaultyTransport::new(Arc::clone(&server));
+        transport.die_before(2);
+        transport.send(request().in_background()).await.unwrap();
+        transport.send(request()).await.unwrap();
+        assert_eq!((transport.sent(), transport.exchanges().len()), (1, 1));
+        assert!(transport.send(request()).await.is_err());
+        assert!(transport.send(request().in_background()).await.is_err());
+        assert_eq!(server.0.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

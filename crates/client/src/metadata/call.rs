@@ -16,8 +16,6 @@ use crate::transport::{Request, Response, TransportError};
 /// The longest honest answer: a record of 255 factors with all its envelopes, in base64, is about half of this.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Why a call failed, before its own error type gives it a meaning.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -71,8 +69,7 @@ impl MetadataClient {
     /// ids of their own. The calls of this protocol can all be repeated: a login is a login, and a create or commit
     /// of the same payload succeeds again.
     pub(super) async fn call(&self, mut build: impl FnMut() -> Request) -> Result<Answer, Failure> {
-        // A policy without end is one of a day: adding to an instant overflows.
-        let deadline = Instant::now() + self.retry.total.min(LONGEST_CALL);
+        let deadline = self.retry.deadline();
         let (mut attempt, mut repeated, mut time_learned) = (1, false, false);
         loop {
             let request = build();

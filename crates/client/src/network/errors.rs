@@ -38,8 +38,9 @@ pub enum SocialError {
         /// Every node that did not contribute.
         reports: Vec<NodeReport>,
     },
-    /// Fetch the current manifest and try again: the nodes are in another epoch.
-    #[error("the network has moved to another epoch; fetch its current manifest and try again")]
+    /// Try again later: the nodes are in different epochs, and until the time limit too few of them were in one that this
+    /// client can follow. Where it lasts, the app carries a manifest that is too old or another network's.
+    #[error("too few nodes answer in one epoch now; try again later, or update the app")]
     ManifestOutdated {
         /// Every node that did not contribute.
         reports: Vec<NodeReport>,
@@ -82,6 +83,14 @@ impl SocialError {
         }
     }
 
+    /// Whether no other epoch can change the outcome.
+    pub(super) const fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Unusable(_) | Self::Relogin { .. } | Self::Refused { .. }
+        )
+    }
+
     /// Weighs the nodes' faults. `good` answers agree where `needed` of `nodes` would have to.
     pub(super) fn weigh(
         nodes: usize,
@@ -99,14 +108,12 @@ impl SocialError {
         let (relogin, refused) = (count(Meaning::Relogin), count(Meaning::Refused));
         // More refusals than nodes that may be missing: an honest node is among them, and no other way is left.
         let final_refusal = relogin + refused > nodes.saturating_sub(needed);
-        if !final_refusal
-            && other_epoch > 0
-            && good + other_epoch + transient >= needed
-            && other_epoch > good
-        {
+        // Those that are merely busy or gone would do: waiting helps more than another epoch.
+        let may_pass = good + transient >= needed;
+        if !final_refusal && !may_pass && good + other_epoch + transient >= needed {
             return Self::ManifestOutdated { reports };
         }
-        if !final_refusal && good + transient >= needed {
+        if !final_refusal && may_pass {
             let retry_after = reports
                 .iter()
                 .filter_map(|report| report.fault.retry_after())

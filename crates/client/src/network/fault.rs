@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use http::StatusCode;
 use trefoil_protocol::problem::{Problem, ProblemCode};
-use trefoil_protocol::social::{EvaluationError, NodeIndex, RefusedAnswer};
+use trefoil_protocol::social::{EvaluationError, ManifestError, NodeIndex, RefusedAnswer};
 
+use super::BadNetwork;
 use crate::transport::{Response, TransportError};
 
 /// One node that did not contribute, and why.
@@ -41,6 +42,12 @@ pub enum NodeFault {
         /// How long it asks to wait.
         retry_after: Option<Duration>,
     },
+    /// It holds no share of the epoch that was asked for.
+    #[error("answers in another epoch")]
+    OtherEpoch {
+        /// The newest epoch in which it says that it answers.
+        newest: Option<u32>,
+    },
     /// It refuses this login.
     #[error("refused: {0}")]
     Refused(Box<Problem>),
@@ -50,6 +57,12 @@ pub enum NodeFault {
         /// Its HTTP status.
         status: StatusCode,
     },
+    /// It serves manifests that do not follow the one at hand, or are none.
+    #[error("serves a manifest that cannot be used: {0}")]
+    WrongManifest(#[source] ManifestError),
+    /// It serves a manifest with an address that cannot be called.
+    #[error("serves a manifest that cannot be used: {0}")]
+    WrongAddress(#[source] BadNetwork),
     /// Its answer cannot be used: damaged, unproven, or of another epoch.
     #[error("gave a wrong answer: {0}")]
     WrongAnswer(#[source] RefusedAnswer),
@@ -67,7 +80,7 @@ pub(super) enum Meaning {
     Relogin,
     /// The login is refused for a reason that another token does not change.
     Refused,
-    /// The node is in another epoch than the manifest.
+    /// The node is in another epoch than was asked for.
     OtherEpoch,
     /// The node is faulty or lies.
     Faulty,
@@ -80,18 +93,46 @@ impl NodeFault {
             Self::NoAnswer(error) if error.is_transient() => Meaning::Transient,
             Self::Refused(problem) if asks_for_relogin(problem.code) => Meaning::Relogin,
             Self::Refused(_) => Meaning::Refused,
-            Self::WrongAnswer(RefusedAnswer::Evaluation(EvaluationError::Epoch { .. })) => {
+            Self::OtherEpoch { .. }
+            | Self::WrongAnswer(RefusedAnswer::Evaluation(EvaluationError::Epoch { .. })) => {
                 Meaning::OtherEpoch
             }
             Self::NoAnswer(_)
             | Self::Misbehaved { .. }
+            | Self::WrongManifest(_)
+            | Self::WrongAddress(_)
             | Self::WrongAnswer(_)
             | Self::OtherUser => Meaning::Faulty,
         }
     }
 
+    pub(super) fn is_transient(&self) -> bool {
+        self.meaning() == Meaning::Transient
+    }
+
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self.meaning(), Meaning::Relogin | Meaning::Refused)
+    }
+
+    /// Whether the network may be in another epoch than was asked for: the node says so, or has left its committee.
+    pub(super) fn hints_at_another_epoch(&self) -> bool {
+        let no_share = |problem: &Problem| problem.code == ProblemCode::NoShare;
+        self.meaning() == Meaning::OtherEpoch
+            || matches!(self, Self::Busy { problem: Some(problem), .. } if no_share(problem))
+    }
+
+    /// Whether the node says that it has not yet come to `epoch`.
+    pub(super) fn is_behind(&self, epoch: u32) -> bool {
+        matches!(self, Self::OtherEpoch { newest: Some(newest) } if *newest < epoch)
+    }
+
+    /// Whether the same request may succeed a little later.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy { .. } => true,
+            Self::NoAnswer(error) => error.is_transient(),
+            _ => false,
+        }
     }
 
     pub(super) const fn retry_after(&self) -> Option<Duration> {
@@ -129,6 +170,9 @@ impl NodeFault {
             };
         }
         match problem {
+            Some(problem) if problem.code == ProblemCode::OtherEpoch => Self::OtherEpoch {
+                newest: problem.epoch,
+            },
             Some(problem) => Self::Refused(problem),
             None => Self::Misbehaved { status },
         }

@@ -1,29 +1,36 @@
-//! `GET {node}/v1/manifest`: joining a network by its key alone, and following it to its next epoch.
+//! Manifests as nodes serve them, and joining a network by its key alone.
 
-use std::sync::Arc;
-
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use http::{Method, StatusCode};
-use tokio::time::Instant;
 use trefoil_protocol::bytes::NetworkKey;
-use trefoil_protocol::social::{MAX_MANIFEST, ManifestError, SignedManifest, VerifiedManifest};
+use trefoil_protocol::social::{
+    MAX_CHAIN, MAX_MANIFEST, ManifestChain, ManifestError, VerifiedManifest,
+};
 use url::Url;
 
 use super::fault::NodeFault;
-use super::{BadNetwork, DEFAULT_TIME_LIMIT, NetworkClient, NodeReport, call_url};
+use super::{BadNetwork, DEFAULT_TIME_LIMIT, NodeReport, call_url};
 use crate::transport::{Request, Response, Transport, TransportError};
 
-/// Bytes of a signed manifest at most: base64url, signatures, JSON.
-const MAX_ANSWER: usize = MAX_MANIFEST * 4 / 3 + 32 * 1024;
+/// Bytes of one signed manifest at most: base64url, signatures, JSON.
+const MAX_SIGNED: usize = MAX_MANIFEST * 4 / 3 + 32 * 1024;
+/// Bytes of a chain at most.
+const MAX_ANSWER: usize = MAX_CHAIN * MAX_SIGNED;
 
-/// Why no newer manifest was found.
+/// Why no newer manifest was found, or no first one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestUpdateError {
     /// Try again later: not one node answered.
     #[error("no node can be reached now; check the connection and try again")]
     Offline {
+        /// Every node.
+        reports: Vec<NodeReport>,
+    },
+    /// Give up or tell the operators: what the nodes serve does not follow the manifest at hand.
+    #[error(
+        "no node serves manifests that follow the one at hand; does the app carry one of this network?"
+    )]
+    Misled {
         /// Every node.
         reports: Vec<NodeReport>,
     },
@@ -36,16 +43,20 @@ pub enum ManifestUpdateError {
         /// Its HTTP status.
         status: StatusCode,
     },
-    /// What was served does not verify, or does not follow the manifest at hand.
+    /// Try again later, or ask another node: this one serves no manifest.
+    #[error("the node serves no manifest yet: its network may have no key so far")]
+    Empty,
+    /// What was served does not verify, or is another network's.
     #[error("the manifest that is served cannot be used: {0}")]
     Manifest(#[from] ManifestError),
-    /// The new manifest names an address that cannot be called.
+    /// The manifest names an address that cannot be called.
     #[error(transparent)]
     BadNetwork(#[from] BadNetwork),
 }
 
-/// Fetches a network's first manifest from one of its nodes, for whoever knows only its address and the network's key.
-/// A lying node can refuse, not pass off another network.
+/// Joins a network by one node's address and the network's key: fetches its first manifest, which the key proves, and
+/// follows it to the newest that this node serves. A lying node can refuse or show the past, not pass off another network;
+/// what is newer [`NetworkClient`](super::NetworkClient) learns from the other nodes.
 ///
 /// # Errors
 /// [`ManifestUpdateError`].
@@ -54,75 +65,48 @@ pub async fn fetch_first_manifest(
     node: &Url,
     pinned: &NetworkKey,
 ) -> Result<VerifiedManifest, ManifestUpdateError> {
-    let request = Request::new(Method::GET, call_url(node, "manifest")).max_body(MAX_ANSWER);
-    let answer = tokio::time::timeout(DEFAULT_TIME_LIMIT, transport.send(request)).await;
+    let joined = tokio::time::timeout(DEFAULT_TIME_LIMIT, join(transport, node, pinned)).await;
     let host = crate::transport::host_of(node);
-    let response = answer.unwrap_or(Err(TransportError::TimedOut { host }))?;
-    let status = response.status;
-    Ok(read(&response)
-        .map_err(|_| ManifestUpdateError::Form { status })?
-        .verify_first(pinned)?)
+    joined.unwrap_or_else(|_| Err(TransportError::TimedOut { host }.into()))
 }
 
-impl NetworkClient {
-    /// Asks all nodes for the current manifest; where one serves the next, returns a client of it.
-    ///
-    /// `None` where the nodes that answer serve the one at hand or older ones.
-    ///
-    /// # Errors
-    /// [`ManifestUpdateError`] where no node answers, or a newer manifest is served and none of those verifies.
-    pub async fn updated(&self) -> Result<Option<Self>, ManifestUpdateError> {
-        let mut under_way: FuturesUnordered<_> = self
-            .nodes
-            .iter()
-            .map(|node| {
-                let request = Request::new(Method::GET, node.call("manifest")).max_body(MAX_ANSWER);
-                let (index, answer) = (node.index, self.transport.send(request));
-                async move { (index, answer.await) }
-            })
-            .collect();
-        let deadline = Instant::now() + self.time_limit;
-        let (mut reports, mut refused, mut answered) = (Vec::new(), None, false);
-        while let Ok(Some((index, outcome))) =
-            tokio::time::timeout_at(deadline, under_way.next()).await
-        {
-            let served = match outcome
-                .map_err(NodeFault::NoAnswer)
-                .and_then(|response| read(&response))
-            {
-                Ok(served) => served,
-                Err(fault) => {
-                    reports.push(NodeReport { index, fault });
-                    continue;
-                }
-            };
-            answered = true;
-            if served == *self.manifest.signed() {
-                continue;
-            }
-            match self.manifest.verify_next(&served) {
-                Ok(next) => {
-                    let client =
-                        Self::new(Arc::clone(&self.transport), next, self.environment.clone())?;
-                    return Ok(Some(client.with_time_limit(self.time_limit)));
-                }
-                Err(ManifestError::NotNewer { .. }) => {}
-                Err(error) => refused = Some(error),
-            }
+async fn join(
+    transport: &dyn Transport,
+    node: &Url,
+    pinned: &NetworkKey,
+) -> Result<VerifiedManifest, ManifestUpdateError> {
+    let fetch = async |after| {
+        let request = chain_request(call_url(node, "manifests"), after);
+        let response = transport.send(request).await?;
+        let status = response.status;
+        read_chain(&response).map_err(|fault| match fault {
+            NodeFault::WrongManifest(error) => error.into(),
+            _ => ManifestUpdateError::Form { status },
+        })
+    };
+    let mut chain = fetch(0).await?;
+    let first = chain.manifests.first().ok_or(ManifestUpdateError::Empty)?;
+    let mut newest = first.verify_first(pinned)?;
+    while let Some(newer) = newest.follow(&chain)? {
+        newest = newer;
+        if chain.manifests.len() < MAX_CHAIN {
+            break;
         }
-        match refused {
-            Some(error) => Err(error.into()),
-            None if answered => Ok(None),
-            None => Err(ManifestUpdateError::Offline { reports }),
-        }
+        chain = fetch(newest.epoch()).await?;
     }
+    Ok(newest)
 }
 
-fn read(response: &Response) -> Result<SignedManifest, NodeFault> {
+/// Asks for the manifests of later epochs than `after`.
+pub(super) fn chain_request(mut url: Url, after: u32) -> Request {
+    url.query_pairs_mut()
+        .append_pair("after", &after.to_string());
+    Request::new(Method::GET, url).max_body(MAX_ANSWER)
+}
+
+pub(super) fn read_chain(response: &Response) -> Result<ManifestChain, NodeFault> {
     if response.status != StatusCode::OK {
         return Err(NodeFault::of_refusal(response));
     }
-    serde_json::from_slice(&response.body).map_err(|_| NodeFault::Misbehaved {
-        status: response.status,
-    })
+    ManifestChain::from_json(&response.body).map_err(NodeFault::WrongManifest)
 }

@@ -3,9 +3,15 @@
 //! Up to `N - T` nodes may be slow, gone or malicious: the login still succeeds, they are named in its result, and
 //! nobody waits for them. Fewer than `T` malicious nodes cannot make it yield another secret.
 
+mod ask;
 mod errors;
 mod fault;
+mod follow;
+mod hints;
+mod known;
+mod lineage;
 mod manifest;
+mod round;
 mod social;
 #[cfg(test)]
 mod tests;
@@ -14,35 +20,34 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use futures::future::join_all;
 use trefoil_protocol::social::{EphemeralKey, NodeIndex, VerifiedManifest};
 use url::Url;
 
 use crate::environment::Environment;
-use crate::transport::{Transport, is_secure};
+use crate::retry::RetryPolicy;
+use crate::transport::Transport;
+
+use known::{Known, View};
 
 pub use errors::SocialError;
 pub use fault::{NodeFault, NodeReport};
+pub use follow::ManifestUpdate;
 pub use manifest::{ManifestUpdateError, fetch_first_manifest};
 pub use social::{SocialLogin, SocialSecret};
 
 /// Longest time for asking the network, unless set otherwise.
 pub const DEFAULT_TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// The node network of one manifest. Clones share connections.
+/// No wait of ours is shorter, whatever the policy says: nodes that are not there yet must not be pestered.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+/// A node network. Clones share connections and the manifest, which follows the network from epoch to epoch.
 #[derive(Clone)]
 pub struct NetworkClient {
     transport: Arc<dyn Transport>,
-    manifest: Arc<VerifiedManifest>,
-    nodes: Arc<[NodeAddress]>,
+    known: Arc<Known>,
     environment: Environment,
-    time_limit: Duration,
-}
-
-#[derive(Debug, Clone)]
-struct NodeAddress {
-    index: NodeIndex,
-    base: Url,
+    retry: RetryPolicy,
 }
 
 /// A node's address cannot be called.
@@ -56,7 +61,7 @@ pub struct BadNetwork {
 }
 
 impl NetworkClient {
-    /// A client of the manifest's nodes. Nothing is sent yet.
+    /// A client of the network that `manifest` belongs to, beginning with its nodes. Nothing is sent yet.
     ///
     /// # Errors
     /// [`BadNetwork`] where a node's address is not one to send an ID token to.
@@ -65,37 +70,36 @@ impl NetworkClient {
         manifest: VerifiedManifest,
         environment: Environment,
     ) -> Result<Self, BadNetwork> {
-        let nodes = manifest.nodes().iter().map(|node| {
-            let url = Url::parse(&node.url).ok().filter(is_secure);
-            url.map(|base| NodeAddress {
-                index: node.index,
-                base,
-            })
-            .ok_or_else(|| BadNetwork {
-                index: node.index,
-                url: node.url.clone(),
-            })
-        });
         Ok(Self {
-            nodes: nodes.collect::<Result<_, _>>()?,
+            known: Arc::new(Known::new(View::new(manifest)?)),
             transport,
-            manifest: Arc::new(manifest),
             environment,
-            time_limit: DEFAULT_TIME_LIMIT,
+            retry: RetryPolicy {
+                total: DEFAULT_TIME_LIMIT,
+                ..RetryPolicy::default()
+            },
         })
     }
 
     /// Sets the longest time for one call, whatever the nodes do.
     #[must_use]
     pub fn with_time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = limit;
+        self.retry.total = limit;
         self
     }
 
-    /// The manifest in use.
+    /// Sets how often each node is asked within one call, with which waits, and the longest time for the call. By default
+    /// as [`RetryPolicy::default`] within [`DEFAULT_TIME_LIMIT`].
     #[must_use]
-    pub fn manifest(&self) -> &VerifiedManifest {
-        &self.manifest
+    pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// The newest manifest in use. Worth keeping for the next start.
+    #[must_use]
+    pub fn manifest(&self) -> Arc<VerifiedManifest> {
+        Arc::clone(&self.known.current().manifest)
     }
 
     /// A fresh key for one login; its [`EphemeralKey::oidc_nonce`] goes to the provider.
@@ -103,26 +107,9 @@ impl NetworkClient {
     pub fn ephemeral_key(&self) -> EphemeralKey {
         EphemeralKey::random(&mut self.environment.rng())
     }
-
-    /// Opens connections to all nodes while the user is still at the provider, so that the login itself costs one
-    /// round trip. Ends within the time limit; failure is silent, the login will say what is wrong.
-    pub async fn connect_ahead(&self) {
-        let all = join_all(
-            self.nodes
-                .iter()
-                .map(|node| self.transport.warm_up(node.base.clone())),
-        );
-        let _ = tokio::time::timeout(self.time_limit, all).await;
-    }
 }
 
-impl NodeAddress {
-    /// `{base}/v1/{call}`.
-    fn call(&self, call: &str) -> Url {
-        call_url(&self.base, call)
-    }
-}
-
+/// `{base}/v1/{call}`.
 fn call_url(base: &Url, call: &str) -> Url {
     let mut url = base.clone();
     // Cannot fail: http and https addresses always have a path.
@@ -134,10 +121,11 @@ fn call_url(base: &Url, call: &str) -> Url {
 
 impl fmt::Debug for NetworkClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let current = self.known.current();
         f.debug_struct("NetworkClient")
-            .field("network", &self.manifest.network())
-            .field("epoch", &self.manifest.epoch())
-            .field("nodes", &self.nodes.len())
+            .field("network", &current.manifest.network())
+            .field("epoch", &current.epoch())
+            .field("nodes", &current.nodes.len())
             .finish_non_exhaustive()
     }
 }

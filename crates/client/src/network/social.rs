@@ -1,22 +1,25 @@
 //! `POST {node}/v1/evaluate` to all nodes in parallel: one round trip from ID token to factor secret.
 
 use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use http::{Method, StatusCode};
 use tokio::time::Instant;
 use trefoil_protocol::factor::FactorSecret;
-use trefoil_protocol::social::{
-    EphemeralKey, EvaluateRequest, EvaluateResponse, Gathering, IdToken, MAX_EVALUATE_RESPONSE,
-    NodeIndex, RefusedAnswer, UserIdentity, VerifierId,
-};
+use trefoil_protocol::social::{EphemeralKey, IdToken, UserIdentity, VerifierId};
 use trefoil_protocol::tenant::Tenant;
 
-use super::fault::{NodeFault, NodeReport};
-use super::{NetworkClient, SocialError};
-use crate::transport::{Request, Response, TransportError};
+use super::follow::Follow;
+use super::hints::Hints;
+use super::known::View;
+use super::{NetworkClient, NodeReport, SHORTEST_WAIT, SocialError};
+
+/// Half of how long the slowest node is waited for when manifests are fetched for the first time during a login; doubled
+/// each time.
+const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// One login of one user.
 #[derive(Debug, Clone)]
@@ -72,10 +75,15 @@ impl<'a> SocialLogin<'a> {
 }
 
 impl NetworkClient {
-    /// Asks all nodes at once and returns as soon as `T` proven answers agree. The others are dropped.
+    /// Asks all nodes at once and returns as soon as `T` proven answers of one epoch agree. The others are dropped.
     ///
-    /// Ends within the time limit, and as soon as so many nodes refuse that `T` answers cannot come together. Dropping the future drops all requests;
-    /// nodes keep no state of a login, so nothing is left half done.
+    /// A node that cannot be reached or has no time is asked again, as the [`RetryPolicy`](crate::RetryPolicy) says, while
+    /// `T` answers have not come together. Where nodes say that they are in another epoch, the network's manifests are
+    /// fetched beside the answers still awaited; a newer one that enough nodes serve is taken into use for all clones,
+    /// and its nodes are asked as well. So a login succeeds during a change of epochs whenever `T` nodes answer in one.
+    ///
+    /// Ends within the time limit, and as soon as so many nodes refuse that `T` answers cannot come together. Dropping
+    /// the future drops all requests; nodes keep no state of a login, so nothing is left half done.
     ///
     /// # Errors
     /// [`SocialError`], by what to do next.
@@ -83,129 +91,91 @@ impl NetworkClient {
         &self,
         login: &SocialLogin<'_>,
     ) -> Result<SocialSecret, SocialError> {
-        let SocialLogin {
-            ephemeral,
-            tenant,
-            verifier,
-            id_token,
-            generation,
-        } = login;
-        let request = EvaluateRequest::new(
-            tenant.clone(),
-            verifier.clone(),
-            id_token.clone(),
-            ephemeral.public(),
-            *generation,
-            self.manifest.epoch(),
-        )?;
-        // One wiped buffer for all nodes.
-        let body = Bytes::from_owner(request.to_json());
-        let mut gathering = Gathering::new(
-            &self.manifest,
-            ephemeral,
-            tenant.clone(),
-            verifier.clone(),
-            *generation,
-        );
-        let mut reports = Vec::new();
-        // All requests are made before the first is awaited: together they are one round trip.
-        let mut under_way: FuturesUnordered<_> = self
-            .nodes
-            .iter()
-            .map(|node| {
-                let request = Request::new(Method::POST, node.call("evaluate"))
-                    .json(body.clone())
-                    .max_body(MAX_EVALUATE_RESPONSE);
-                let (index, answer) = (node.index, self.transport.send(request));
-                async move { (index, answer.await) }
-            })
-            .collect();
-        let mut waiting: Vec<NodeIndex> = self.nodes.iter().map(|node| node.index).collect();
-        let deadline = Instant::now() + self.time_limit;
-        let spare = self.nodes.len() - usize::from(self.manifest.threshold());
-
-        let fault_of_rest = loop {
-            let next = tokio::time::timeout_at(deadline, under_way.next()).await;
-            let (index, outcome) = match next {
-                Ok(Some(answered)) => answered,
-                Ok(None) => break NodeFault::NotWaitedFor,
-                Err(_) => break NodeFault::TooSlow,
-            };
-            waiting.retain(|waiting| *waiting != index);
-            match read(outcome).and_then(|response| {
-                gathering
-                    .add(index, &response)
-                    .map_err(NodeFault::WrongAnswer)
-            }) {
-                Ok(None) => {}
-                Ok(Some((identity, secret))) => {
-                    let not_waited_for = waiting
-                        .into_iter()
-                        .map(|index| (index, NodeFault::NotWaitedFor));
-                    let dissenters = gathering.dissenters(&identity).into_iter();
-                    let dissenters = dissenters.map(|index| (index, NodeFault::OtherUser));
-                    reports.extend(
-                        not_waited_for
-                            .chain(dissenters)
-                            .map(|(index, fault)| NodeReport { index, fault }),
-                    );
-                    return Ok(SocialSecret {
-                        secret,
-                        identity,
-                        reports: logged(reports),
-                    });
-                }
-                Err(fault) => reports.push(NodeReport { index, fault }),
-            }
-            // With this many refusals an honest node is among them and T answers cannot come together. Short of that the
-            // rest is waited for, so that the error says the right thing.
-            if reports
-                .iter()
-                .filter(|report| report.fault.is_refusal())
-                .count()
-                > spare
-            {
-                break NodeFault::NotWaitedFor;
+        let deadline = self.retry.deadline();
+        let hints = Hints::default();
+        let round = |view: Arc<View>| {
+            let hints = &hints;
+            async move {
+                let ended = self.round(&view, login, hints, deadline).await;
+                (view.epoch(), ended)
             }
         };
-        let slow = matches!(fault_of_rest, NodeFault::TooSlow);
-        reports.extend(waiting.into_iter().map(|index| NodeReport {
-            index,
-            fault: if slow {
-                NodeFault::TooSlow
-            } else {
-                NodeFault::NotWaitedFor
-            },
-        }));
-        let needed = usize::from(self.manifest.threshold());
-        let good = needed - gathering.missing();
-        Err(SocialError::weigh(
-            self.nodes.len(),
-            needed,
-            good,
-            logged(reports),
-        ))
-    }
-}
-
-fn read(outcome: Result<Response, TransportError>) -> Result<EvaluateResponse, NodeFault> {
-    let response = outcome.map_err(NodeFault::NoAnswer)?;
-    if response.status != StatusCode::OK {
-        return Err(NodeFault::of_refusal(&response));
-    }
-    EvaluateResponse::from_json(&response.body)
-        .map_err(|error| NodeFault::WrongAnswer(RefusedAnswer::Open(error)))
-}
-
-/// In the order of the nodes; those at fault are logged for whoever operates the app.
-fn logged(mut reports: Vec<NodeReport>) -> Vec<NodeReport> {
-    reports.sort_by_key(|report| report.index);
-    for NodeReport { index, fault } in &reports {
-        if !matches!(fault, NodeFault::NotWaitedFor) {
-            tracing::debug!(node = index.get(), %fault, "a node did not contribute to a login");
+        let current = self.known.current();
+        let mut asked = BTreeSet::from([current.epoch()]);
+        let mut rounds = FuturesUnordered::new();
+        rounds.push(round(current));
+        // Of the newest epoch whose round has failed.
+        let mut failure: Option<(u32, SocialError)> = None;
+        let mut turns = 0;
+        let mut looking = Box::pin(self.look_around(turns, &hints, deadline));
+        loop {
+            tokio::select! {
+                biased;
+                Some((epoch, ended)) = rounds.next() => match ended {
+                    Ok(found) => return Ok(found),
+                    Err(error) if error.is_final() => return Err(error),
+                    Err(error) => {
+                        if failure.as_ref().is_none_or(|(newest, _)| *newest <= epoch) {
+                            failure = Some((epoch, error));
+                        }
+                    }
+                },
+                () = &mut looking => {
+                    turns += 1;
+                    looking.set(self.look_around(turns, &hints, deadline));
+                    for view in self.views(&hints) {
+                        if asked.insert(view.epoch()) {
+                            rounds.push(round(view));
+                        }
+                    }
+                }
+            }
+            if !rounds.is_empty() {
+                continue;
+            }
+            // All nodes that were asked have had their say.
+            let moving = matches!(failure, Some((_, SocialError::ManifestOutdated { .. })));
+            let looked = !hints.seen() || turns > 1;
+            if looked
+                && (!moving || Instant::now() >= deadline)
+                && let Some((_, error)) = failure.take()
+            {
+                return Err(error);
+            }
         }
     }
-    reports
+
+    /// The manifests in which nodes may answer.
+    fn views(&self, hints: &Hints) -> impl Iterator<Item = Arc<View>> {
+        let previous = hints.behind().then(|| self.known.previous()).flatten();
+        core::iter::once(self.known.current()).chain(previous)
+    }
+
+    /// Ends when it is worth while to compare [`Self::views`] with those asked: at first as soon as a node is in another
+    /// epoch, since another call may have followed the network meanwhile; then when the nodes' manifests have been fetched.
+    async fn look_around(&self, turns: u32, hints: &Hints, deadline: Instant) {
+        let look = async {
+            match turns {
+                0 => return hints.wait().await,
+                1 => {}
+                _ => {
+                    let wait = self.retry.delay(turns - 1, &mut self.environment.rng());
+                    tokio::time::sleep(wait.max(SHORTEST_WAIT)).await;
+                }
+            }
+            let patience = FIRST_PATIENCE.saturating_mul(1 << turns.min(16));
+            let until = deadline.min(Instant::now() + patience);
+            self.follow(Follow {
+                until,
+                background: false,
+                behind: hints.behind(),
+                first: true,
+            })
+            .await;
+        };
+        // Past the deadline nothing can be learned in time.
+        let _ = tokio::time::timeout_at(deadline, look).await;
+    }
 }
 
 impl fmt::Debug for SocialSecret {

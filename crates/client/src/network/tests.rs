@@ -1,6 +1,7 @@
 //! The network client against nodes that do everything right and everything wrong. The nodes here stand behind the
 //! transport trait but compute with real key shares; the same over sockets is tested with the node crate.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
@@ -13,12 +14,14 @@ use trefoil_protocol::bytes::NetworkKey;
 use trefoil_protocol::problem::{Problem, ProblemCode};
 use trefoil_protocol::social::{
     DealtNetwork, EvaluateRequest, EvaluateRequestError, EvaluateResponse, EvaluationError,
-    IdToken, MAX_ID_TOKEN, ManifestError, OpenEvaluationError, RefusedAnswer, UserIdentity,
-    VerifierId, deal_network,
+    IdToken, MAX_ID_TOKEN, ManifestChain, ManifestError, OpenEvaluationError, RefusedAnswer,
+    UserIdentity, VerifierId, deal_network,
 };
 use trefoil_protocol::tenant::Tenant;
 
 use super::*;
+mod retries;
+
 use crate::environment::Clock;
 use crate::transport::{CountingTransport, Request, Response, RoundTrips, TransportError};
 
@@ -41,16 +44,55 @@ enum Manner {
     Nonsense,
     /// Passes on what the node of this index would say.
     Impersonates(usize),
+    /// Refuses with 503 and this `Retry-After` so many times, then is honest.
+    BusyFirst(usize, u64),
+    /// Cannot be reached so many times, then is honest.
+    GoneFirst(usize),
 }
 
 struct Nodes {
     dealt: DealtNetwork,
     manners: Mutex<BTreeMap<usize, Manner>>,
-    sent: Mutex<Vec<Request>>,
-    warmed: Mutex<Vec<Url>>,
+    /// When, to which node, what.
+    sent: Mutex<Vec<(tokio::time::Instant, usize, Request)>>,
+    under_way: Arc<AtomicUsize>,
+}
+
+/// Counts an exchange for as long as it lives.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Nodes {
+    fn of(dealt: DealtNetwork, manners: &[(usize, Manner)]) -> Self {
+        Self {
+            dealt,
+            manners: Mutex::new(manners.iter().cloned().collect()),
+            sent: Mutex::default(),
+            under_way: Arc::default(),
+        }
+    }
+
+    /// When each node was asked to evaluate, since the beginning of the test.
+    fn asked(&self, index: usize, begun: tokio::time::Instant) -> Vec<Duration> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter()
+            .filter(|(_, to, request)| *to == index && request.method == Method::POST)
+            .map(|(at, ..)| *at - begun)
+            .collect()
+    }
+
     fn answer(
         &self,
         index: usize,
@@ -58,10 +100,10 @@ impl Nodes {
         request: &Request,
     ) -> Result<Response, TransportError> {
         if request.method == Method::GET {
-            return Ok(response(
-                200,
-                serde_json::to_vec(&self.dealt.manifest).unwrap(),
-            ));
+            assert_eq!(request.url.path(), "/v1/manifests");
+            let news =
+                (request.url.query() == Some("after=0")).then(|| self.dealt.manifest.clone());
+            return Ok(response(200, ManifestChain::new(news).to_json()));
         }
         let asked = EvaluateRequest::from_json(&request.body).unwrap();
         let user = "alice";
@@ -93,7 +135,13 @@ impl Transport for Nodes {
             .trim_end_matches(".example")
             .parse()
             .unwrap();
-        self.sent.lock().unwrap().push(request.clone());
+        let now = tokio::time::Instant::now();
+        self.sent
+            .lock()
+            .unwrap()
+            .push((now, index, request.clone()));
+        let times = self.asked(index, now - Duration::from_secs(1)).len();
+        let under_way = UnderWay::new(&self.under_way);
         let manner = self
             .manners
             .lock()
@@ -102,6 +150,7 @@ impl Transport for Nodes {
             .cloned()
             .unwrap_or(Manner::Honest);
         Box::pin(async move {
+            let _under_way = under_way;
             match &manner {
                 Manner::Silent => core::future::pending().await,
                 Manner::Slow(time) => tokio::time::sleep(*time).await,
@@ -120,16 +169,22 @@ impl Transport for Nodes {
                         serde_json::to_vec(&problem).unwrap(),
                     ))
                 }
+                Manner::BusyFirst(failures, seconds) if times <= *failures => {
+                    let mut problem = Problem::from(ProblemCode::Unavailable);
+                    problem.retry_after = Some(*seconds);
+                    Ok(response(503, serde_json::to_vec(&problem).unwrap()))
+                }
+                Manner::GoneFirst(failures) if times <= *failures => {
+                    Err(TransportError::Interrupted {
+                        host,
+                        source: "reset".into(),
+                    })
+                }
                 Manner::Status(status) => Ok(response(*status, Vec::new())),
                 Manner::Nonsense => Ok(response(200, b"{\"version\":1}".to_vec())),
                 _ => self.answer(index, &manner, &request),
             }
         })
-    }
-
-    fn warm_up(&self, url: Url) -> BoxFuture<'_, ()> {
-        self.warmed.lock().unwrap().push(url);
-        Box::pin(async {})
     }
 }
 
@@ -167,12 +222,7 @@ fn dealt(threshold: u16, count: usize, seed: u64) -> DealtNetwork {
 fn world(threshold: u16, count: usize, manners: &[(usize, Manner)]) -> World {
     let dealt = dealt(threshold, count, 1);
     let manifest = dealt.manifest.trust_pinned().unwrap();
-    let nodes = Arc::new(Nodes {
-        dealt,
-        manners: Mutex::new(manners.iter().cloned().collect()),
-        sent: Mutex::default(),
-        warmed: Mutex::default(),
-    });
+    let nodes = Arc::new(Nodes::of(dealt, manners));
     let trips = RoundTrips::new();
     let transport = Arc::new(CountingTransport::new(Arc::clone(&nodes), trips.clone()));
     let environment = Environment::new(Epoch, ChaCha20Rng::seed_from_u64(3));
@@ -229,7 +279,7 @@ async fn one_round_trip_and_the_same_secret_from_whichever_nodes_answer() {
     assert_eq!(expected.identity.user(), "alice");
     assert_eq!(all.trips.count(), 1);
     assert_eq!(all.nodes.sent.lock().unwrap().len(), 3);
-    for request in all.nodes.sent.lock().unwrap().iter() {
+    for (_, _, request) in all.nodes.sent.lock().unwrap().iter() {
         assert_eq!(
             (request.method.as_str(), request.url.path()),
             ("POST", "/v1/evaluate")
@@ -491,8 +541,15 @@ async fn generations_give_different_secrets() {
 async fn connecting_ahead_reaches_every_node_and_costs_no_round_trip() {
     let world = world(2, 3, &[]);
     world.client.connect_ahead().await;
-    assert_eq!(world.nodes.warmed.lock().unwrap().len(), 3);
+    let sent: Vec<_> = world.nodes.sent.lock().unwrap().drain(..).collect();
+    assert_eq!(sent.len(), 3);
+    for (_, _, request) in sent {
+        assert_eq!(request.url.query(), Some("after=1"));
+        assert!(request.background);
+    }
     assert_eq!(world.trips.count(), 0);
+    world.secret().await.unwrap();
+    assert_eq!(world.trips.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -505,13 +562,14 @@ async fn first_manifest_is_fetched_by_the_network_key() {
     let fetched = fetch_first_manifest(&*world.nodes, &node, &pinned)
         .await
         .unwrap();
-    assert_eq!(&fetched, world.client.manifest());
+    assert_eq!(fetched, *world.client.manifest());
     let other = NetworkKey::from_bytes([7; 32]);
     assert!(matches!(
         fetch_first_manifest(&*world.nodes, &node, &other).await,
         Err(ManifestUpdateError::Manifest(ManifestError::WrongNetwork))
     ));
-    assert!(world.client.updated().await.unwrap().is_none());
+    let update = world.client.refresh_manifest().await.unwrap();
+    assert!(!update.changed && update.coming.is_none() && update.reports.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -526,24 +584,15 @@ async fn an_update_needs_one_honest_node_and_takes_no_forgery() {
         ],
     );
     assert!(
-        matches!(world.client.updated().await, Err(ManifestUpdateError::Offline { reports }) if reports.len() == 2)
+        matches!(world.client.refresh_manifest().await, Err(ManifestUpdateError::Offline { reports }) if reports.len() == 3)
     );
 
     // The nodes of another network, behind the addresses of this one.
-    let foreign = Arc::new(Nodes {
-        dealt: dealt(2, 3, 2),
-        manners: Mutex::default(),
-        sent: Mutex::default(),
-        warmed: Mutex::default(),
-    });
-    let client = NetworkClient::new(
-        foreign,
-        world.client.manifest().clone(),
-        Environment::system(),
-    )
-    .unwrap();
+    let foreign = Arc::new(Nodes::of(dealt(2, 3, 2), &[]));
+    let pinned = world.client.manifest().network();
+    let node = Url::parse("https://node-2.example").unwrap();
     assert!(matches!(
-        client.updated().await,
+        fetch_first_manifest(&*foreign, &node, &pinned).await,
         Err(ManifestUpdateError::Manifest(ManifestError::WrongNetwork))
     ));
 }

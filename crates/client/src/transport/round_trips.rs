@@ -44,8 +44,8 @@ impl RoundTrips {
 
 /// A transport that counts what passes through it.
 ///
-/// Every request that was sent and ended, well or badly, counts; opening connections ahead and requests that were
-/// given up do not.
+/// Every request that was sent and ended, well or badly, counts. Opening connections ahead and requests that were given
+/// up do not, nor do those of [the background](Request::background), which no user waits for.
 #[derive(Debug)]
 pub struct CountingTransport<T> {
     inner: T,
@@ -66,6 +66,9 @@ impl<T: Transport> CountingTransport<T> {
 
 impl<T: Transport> Transport for CountingTransport<T> {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
+        if request.background {
+            return self.inner.send(request);
+        }
         // Taken when the request is made, not when it is first polled, so that a fan-out made in one go is one wave
         // however its futures are scheduled.
         let depth = self.trips.count() + 1;
@@ -139,6 +142,21 @@ mod tests {
         let (slow, ()) = join(transport.send(request(50)), chain).await;
         slow.unwrap();
         assert_eq!(transport.round_trips().count(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_does_not_count() {
+        let transport = CountingTransport::new(Yielding, RoundTrips::new());
+        for turns in 0..3 {
+            let request = request(turns).in_background();
+            transport.send(request).await.unwrap();
+        }
+        assert_eq!(transport.round_trips().count(), 0);
+        // Nor does one that ends in the middle of a request that counts make that one deeper.
+        let background = transport.send(request(1).in_background());
+        let (counted, background) = join(transport.send(request(9)), background).await;
+        (counted.unwrap(), background.unwrap());
+        assert_eq!(transport.round_trips().count(), 1);
     }
 
     #[tokio::test]
