@@ -149,6 +149,94 @@ pub(crate) struct ServeNode {
 pub(crate) enum Network {
     /// Make the keys of a whole network in one place: for development only
     Dealer(Dealer),
+    /// Make the lasting key of a node or of a coordinator
+    NewKey(NewKey),
+    /// Have running nodes make their network's key among themselves: nobody ever has it whole
+    Keygen(Keygen),
+    /// Give all nodes new shares of the same key; old shares become worthless
+    Refresh(Refresh),
+    /// Move the key to other nodes or another threshold; logins go on
+    Move(MoveKey),
+    /// Agree, as a node's operator, to one plan that its settings do not cover
+    Approve(Approve),
+    /// Show where nodes stand
+    Status(NetworkStatus),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewKey {
+    /// The new key file (mode 0600)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keygen {
+    /// The coordinator's key file; the nodes' settings name its public key
+    #[arg(long, value_name = "FILE", env = "TREFOIL_COORDINATOR_KEY")]
+    pub(crate) coordinator_key: PathBuf,
+    /// A node's address, without a slash at the end, and, better, #IDENTITY_KEY behind it; repeat it for each node
+    #[arg(long = "node", value_name = "URL", required = true)]
+    pub(crate) nodes: Vec<String>,
+    /// Nodes that must answer
+    #[arg(long, value_name = "T", default_value_t = 5)]
+    pub(crate) threshold: u16,
+    /// The network's manifest, a new file; a plan lies beside it until it is carried out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Refresh {
+    /// The coordinator's key file
+    #[arg(long, value_name = "FILE", env = "TREFOIL_COORDINATOR_KEY")]
+    pub(crate) coordinator_key: PathBuf,
+    /// A manifest of the network, of any epoch; the newest one is written in its place
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MoveKey {
+    /// The coordinator's key file
+    #[arg(long, value_name = "FILE", env = "TREFOIL_COORDINATOR_KEY")]
+    pub(crate) coordinator_key: PathBuf,
+    /// A manifest of the network, of any epoch; the newest one is written in its place
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// A future member's address and, better, #IDENTITY_KEY behind it; repeat it for each
+    #[arg(long = "node", value_name = "URL", required = true)]
+    pub(crate) nodes: Vec<String>,
+    /// Nodes that must answer from then on
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: u16,
+    /// Only write the plan, for the operators to approve
+    #[arg(long)]
+    pub(crate) plan_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The node's data directory
+    #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
+    pub(crate) data: PathBuf,
+    /// The plan to agree to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetworkStatus {
+    /// A node's address; may be repeated
+    #[arg(
+        long = "node",
+        value_name = "URL",
+        required_unless_present = "manifest"
+    )]
+    pub(crate) nodes: Vec<String>,
+    /// Ask the nodes of this manifest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use trefoil::{
     AccountError, BuildError, CommitError, CreateError, DraftError, FactorNote, KitError,
     LoginError, OfflineError, OpenError, PhraseError, ProvideError, RestoreError,
 };
+use trefoil_client::ceremony::CeremonyError;
 use trefoil_client::metadata;
 use trefoil_client::network::SocialError;
 use trefoil_protocol::change::ChangeError;
@@ -161,6 +162,33 @@ failure_from! {
         _ => (Exit::Usage, "bad_network_file"),
     };
     DeviceStoreError => |_| DEVICE;
+}
+
+impl From<CeremonyError> for Failure {
+    fn from(error: CeremonyError) -> Self {
+        let (exit, code) = match &error {
+            CeremonyError::Plan(_) => (Exit::Usage, "bad_plan"),
+            CeremonyError::OtherNode { .. } => (Exit::Alarm, "other_node"),
+            CeremonyError::Members(nodes) if nodes.iter().any(|node| node.problem.is_some()) => {
+                (Exit::Refused, "nodes_refuse")
+            }
+            CeremonyError::Node(_) | CeremonyError::Members(_) | CeremonyError::NoChain(_) => {
+                OFFLINE
+            }
+            CeremonyError::TooFewDealers { .. } | CeremonyError::TooFewSigners { .. } => {
+                (Exit::Refused, "too_few_nodes")
+            }
+            CeremonyError::NotActivated(_) => OFFLINE,
+            CeremonyError::Decided { .. } | CeremonyError::Overtaken => {
+                (Exit::Conflict, "other_ceremony")
+            }
+            CeremonyError::Successor(_) | CeremonyError::Manifest(_) => {
+                (Exit::Alarm, "nodes_misbehaved")
+            }
+            _ => OTHER,
+        };
+        Self::new(exit, code, &error)
+    }
 }
 
 const OTHER: (Exit, &str) = (Exit::Other, "unexpected");

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
 use serde::de::DeserializeOwned;
+use trefoil_protocol::bytes::AuthKey;
 use trefoil_protocol::ceremony::{
     ActivateRequest, CeremonyStatus, DealRequest, FinishRequest, FinishResponse, HoldRequest,
     HoldResponse, NodeMessage, PlanRequest, PlanResponse, SignRequest,
@@ -149,6 +150,24 @@ impl Node {
     #[must_use]
     pub fn epoch(&self) -> Option<u32> {
         self.serving().newest(self.clock.now())
+    }
+
+    /// By which others know it.
+    #[must_use]
+    pub fn identity_key(&self) -> AuthKey {
+        self.keeper.key().identity_key()
+    }
+
+    /// Its place in the newest manifest, and how many nodes there are; none where it has no share of that epoch.
+    #[must_use]
+    pub fn place(&self) -> Option<(u16, usize)> {
+        self.serving().place(self.clock.now())
+    }
+
+    /// The epoch of the newest manifest that it serves; 0 for none.
+    #[must_use]
+    pub fn newest_manifest_epoch(&self) -> u32 {
+        self.serving().newest_manifest_epoch()
     }
 
     /// The newest manifest that it serves.

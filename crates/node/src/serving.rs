@@ -10,6 +10,8 @@ pub(crate) struct Serving {
     /// The epochs of the manifests, at the same places.
     epochs: Vec<u32>,
     shares: Vec<NodeSecrets>,
+    /// Nodes of the newest manifest.
+    members: usize,
     erase: Option<Erase>,
     peers: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl Serving {
         Ok(Self {
             manifests: state.manifests.clone(),
             epochs: verified.iter().map(|manifest| manifest.epoch()).collect(),
+            members: verified.last().map_or(0, |current| current.nodes().len()),
             shares: shares.transpose()?.unwrap_or_default(),
             erase: state.erase,
             peers,
@@ -64,6 +67,16 @@ impl Serving {
         let all = self.manifests.iter().zip(&self.epochs);
         all.filter(move |(_, of)| **of > epoch)
             .map(|(manifest, _)| manifest.clone())
+    }
+
+    pub(crate) fn newest_manifest_epoch(&self) -> u32 {
+        self.epochs.last().copied().unwrap_or(0)
+    }
+
+    /// This node's place in the newest manifest, among how many.
+    pub(crate) fn place(&self, now: u64) -> Option<(u16, usize)> {
+        let share = self.share(self.newest_manifest_epoch(), now)?;
+        Some((share.index().get(), self.members))
     }
 
     /// The share of an epoch, as long as that epoch lasts.

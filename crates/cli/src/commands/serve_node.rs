@@ -1,6 +1,8 @@
 //! `trefoil serve node`.
 
+mod approvals;
 mod settings;
+mod upkeep;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,11 +13,13 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use trefoil::{Environment, SignedManifest};
 use trefoil_node::{
-    ConfigError, IdTokenVerifier, Limits, Node, NodeConfig, Stopwatch, load_secrets,
+    CeremonyError, CeremonyPolicy, ConfigError, IdTokenVerifier, Limits, Node, NodeConfig,
+    Stopwatch, load_secrets,
 };
-use trefoil_protocol::social::{NodeSecrets, VerifiedManifest};
+use trefoil_protocol::social::{NodeKey, NodeSecrets, VerifiedManifest};
 use trefoil_store::SqliteNodeStore;
 
+pub(super) use self::approvals::Approvals;
 use self::settings::{Data, Dealt, Settings, not_toml};
 use crate::args::ServeNode;
 use crate::failure::{Exit, Failure};
@@ -36,7 +40,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
     }
     let settings = settings?;
     let tls = settings.tls.clone().map(Certificates::load).transpose()?;
-    let Opened { node, summary } = open_node(&settings).await?;
+    let node = open_node(&settings).await?;
     let limits = Limits::new(
         &settings.limits,
         settings.trusted_proxies,
@@ -44,7 +48,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
         &mut Environment::system().rng(),
     )
     .map_err(Failure::usage)?;
-    let node = node.limited(limits);
+    let node = Arc::new(node.limited(limits));
 
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().unwrap_or(settings.listen);
@@ -57,11 +61,12 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
     }
     let server = PublicServer::start(
         listener,
-        node.router(),
+        Node::shared_router(Arc::clone(&node)),
         tls.as_ref().map(Certificates::config),
         settings.max_connections,
     )?;
     let stop = StopSignal::listen()?;
+    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&node)));
     let renewal = tls.map(|certificates| tokio::spawn(certificates.renew()));
     let scheme = if renewal.is_some() { "https" } else { "http" };
     ui.step(
@@ -70,10 +75,14 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
             "listen": address,
             "scheme": scheme,
             "metrics": metrics_address,
-            "index": summary.index,
-            "epoch": summary.epoch,
+            "identity_key": node.identity_key(),
+            "index": node.place().map(|(index, _)| index),
+            "epoch": node.epoch(),
         }),
-        format!("{summary} on {address} ({scheme}). Ctrl-C stops it."),
+        format!(
+            "{} on {address} ({scheme}). Ctrl-C stops it.",
+            summary(&node)
+        ),
     );
     if until_stdin_closes {
         let stdin = StdinClosed::watch();
@@ -98,6 +107,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
     if let Some(renewal) = renewal {
         renewal.abort();
     }
+    upkeep.abort();
     drop(metrics_server);
     ui.step(
         "stopped",
@@ -111,50 +121,63 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A node and what can be said of it.
-struct Opened {
-    node: Node,
-    summary: Summary,
-}
-
-struct Summary {
-    index: u16,
-    nodes: usize,
-    epoch: u32,
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { index, nodes, .. } = self;
-        write!(f, "Node {index} of {nodes}")
-    }
-}
-
-/// Puts the node together: the one place that knows where its shares come from.
-async fn open_node(settings: &Settings) -> Result<Opened, Failure> {
+/// Puts the node together: the one place that knows where its shares come from. With a directory of its own a node lives
+/// from what its ceremonies leave there, and a dealt share is only its beginning; without one it is a dealt node.
+async fn open_node(settings: &Settings) -> Result<Node, Failure> {
     let verifier = load_verifiers(&settings.verifiers)?;
-    let Some(dealt) = &settings.dealt else {
-        return Err(no_dealt_share());
+    let dealt = settings.dealt.as_ref().map(load_dealt).transpose()?;
+    let clock = trefoil_node::Clock::system();
+    let rng = Environment::system().rng();
+    let node = match (&settings.data, dealt) {
+        (Some(data), dealt) => {
+            let key = load_key(data)?;
+            let store = open_store(data).await?;
+            let node = Node::open(store, key, verifier, clock, rng)
+                .await
+                .map_err(|error| bad(&data.directory, &error))?;
+            if let Some((manifest, secrets)) = dealt {
+                adopt(&node, &manifest, &secrets).await?;
+            }
+            node
+        }
+        (None, Some((manifest, secrets))) => Node::new(secrets, &manifest, verifier, clock, rng)
+            .map_err(|error| Failure::new(Exit::Usage, "bad_settings", error))?,
+        (None, None) => return Err(no_dealt_share()),
     };
-    let (manifest, secrets) = load_dealt(dealt)?;
-    let summary = Summary {
-        index: secrets.index().get(),
-        nodes: manifest.nodes().len(),
-        epoch: manifest.epoch(),
-    };
-    let mut node = Node::new(
-        secrets,
-        &manifest,
-        verifier,
-        trefoil_node::Clock::system(),
-        Environment::system().rng(),
-    )
-    .map_err(|error| bad(&dealt.secrets, &error))?;
-    if let Some(data) = &settings.data {
-        check_key_file(data)?;
-        node = node.stored_in(open_store(data).await?);
+    Ok(node
+        .with_policy(policy(settings))
+        .with_overlap(settings.overlap.as_secs()))
+}
+
+/// The share of a dealt network becomes that of a node which has none; later starts find it in the store.
+async fn adopt(
+    node: &Node,
+    manifest: &VerifiedManifest,
+    secrets: &NodeSecrets,
+) -> Result<(), Failure> {
+    match node.adopt_dealt(secrets, manifest).await {
+        Ok(()) | Err(CeremonyError::NetworkExists) => Ok(()),
+        Err(error) => Err(Failure::new(Exit::Other, "store", error)),
     }
-    Ok(Opened { node, summary })
+}
+
+/// Plans of the coordinator that the settings name, and those that the operator has approved in the directory.
+fn policy(settings: &Settings) -> CeremonyPolicy {
+    let policy = match &settings.ceremony {
+        Some(ceremony) => CeremonyPolicy::coordinator(ceremony.coordinator, ceremony.trust),
+        None => CeremonyPolicy::default(),
+    };
+    let policy = match &settings.public_url {
+        Some(url) => policy.at(url),
+        None => policy,
+    };
+    match &settings.data {
+        Some(data) => {
+            let approvals = Approvals::in_directory(&data.directory);
+            policy.approvals(move |plan| approvals.holds(plan))
+        }
+        None => policy,
+    }
 }
 
 /// Reads everything that the settings name, and neither opens the store nor takes a port: a server may be running.
@@ -168,13 +191,10 @@ fn check(ui: Ui, settings: &Settings) -> Result<(), Failure> {
         load_verifiers(&settings.verifiers).err(),
         match &settings.dealt {
             Some(dealt) => load_dealt(dealt).err(),
+            None if settings.data.is_some() => None,
             None => Some(no_dealt_share()),
         },
-        settings
-            .data
-            .as_ref()
-            .map(check_key_file)
-            .and_then(Result::err),
+        settings.data.as_ref().map(load_key).and_then(Result::err),
     ];
     let lines: Vec<&str> = problems.iter().flatten().map(Failure::message).collect();
     if !lines.is_empty() {
@@ -182,6 +202,13 @@ fn check(ui: Ui, settings: &Settings) -> Result<(), Failure> {
     }
     ui.step("settings_fit", json!({}), "The settings fit.");
     Ok(())
+}
+
+fn summary(node: &Node) -> String {
+    match node.place() {
+        Some((index, nodes)) => format!("Node {index} of {nodes}"),
+        None => format!("Node {} without a share", node.identity_key()),
+    }
 }
 
 fn as_usage(failure: Failure) -> Failure {
@@ -218,11 +245,12 @@ fn load_dealt(dealt: &Dealt) -> Result<(VerifiedManifest, NodeSecrets), Failure>
     Ok((verified, secrets))
 }
 
-/// The key file is there and nobody else may read it.
-fn check_key_file(data: &Data) -> Result<(), Failure> {
-    files::read_private(&data.key_file)
-        .map(drop)
-        .map_err(|failure| failure.of_setting("key_file"))
+/// The node's key, from a file that nobody else may read.
+fn load_key(data: &Data) -> Result<NodeKey, Failure> {
+    let path = &data.key_file;
+    let text = files::read_private(path).map_err(|failure| failure.of_setting("key_file"))?;
+    NodeKey::from_json(text.trim_ascii().as_bytes())
+        .map_err(|error| bad(path, &error).of_setting("key_file"))
 }
 
 /// Opens the node's database on a thread that may block.

@@ -52,14 +52,7 @@ impl Caller {
         base: &str,
         epoch: u32,
     ) -> Result<ManifestChain, Refused> {
-        let mut url = address(base, &["manifests"])?;
-        url.query_pairs_mut()
-            .append_pair("after", &epoch.to_string());
-        let answer = self.send(Request::new(Method::GET, url)).await?;
-        if answer.status != StatusCode::OK {
-            return Err(refusal(&answer));
-        }
-        ManifestChain::from_json(&answer.body).map_err(|_| Refused::Form(answer.status))
+        read_chain(&self.send(manifests_request(base, epoch)?).await?)
     }
 
     pub(super) async fn step<T: DeserializeOwned>(
@@ -108,6 +101,39 @@ impl Caller {
         }
         Err(Refused::Address)
     }
+}
+
+/// The manifests that a node serves after an epoch; nothing about them is checked yet.
+///
+/// # Errors
+/// [`NodeTrouble`], in plain words.
+pub async fn fetch_manifests_after(
+    transport: &dyn Transport,
+    base: &str,
+    epoch: u32,
+) -> Result<ManifestChain, NodeTrouble> {
+    let fetch = async {
+        let answer = transport
+            .send(manifests_request(base, epoch)?)
+            .await
+            .map_err(Refused::Transport)?;
+        read_chain(&answer)
+    };
+    fetch.await.map_err(|refused| refused.into_trouble(base))
+}
+
+fn manifests_request(base: &str, epoch: u32) -> Result<Request, Refused> {
+    let mut url = address(base, &["manifests"])?;
+    url.query_pairs_mut()
+        .append_pair("after", &epoch.to_string());
+    Ok(Request::new(Method::GET, url).max_body(MAX_CEREMONY_BODY))
+}
+
+fn read_chain(answer: &Response) -> Result<ManifestChain, Refused> {
+    if answer.status != StatusCode::OK {
+        return Err(refusal(answer));
+    }
+    ManifestChain::from_json(&answer.body).map_err(|_| Refused::Form(answer.status))
 }
 
 impl core::fmt::Debug for Caller {

@@ -26,6 +26,7 @@ use trefoil_protocol::social::{SignedManifest, VerifiedManifest};
 use crate::environment::Environment;
 use crate::transport::Transport;
 
+pub use call::fetch_manifests_after;
 use call::{Caller, Refused};
 pub use chain::Chain;
 pub use error::{CeremonyError, NodeTrouble};

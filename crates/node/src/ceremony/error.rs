@@ -22,6 +22,9 @@ pub enum CeremonyError {
     /// The plan itself.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Named at an address that is not this node's.
+    #[error("the plan names this node at {0}, and its settings at another address")]
+    OtherAddress(String),
     /// A key is to be made where there is one.
     #[error("this node belongs to a network already: its key can be moved, not made anew")]
     NetworkExists,
@@ -78,7 +81,7 @@ impl CeremonyError {
             Self::Malformed => ProblemCode::MalformedRequest,
             Self::Refused => ProblemCode::PlanRefused,
             Self::Plan(PlanError::Stale { .. }) => ProblemCode::StalePlan,
-            Self::Plan(_) => ProblemCode::BadPlan,
+            Self::Plan(_) | Self::OtherAddress(_) => ProblemCode::BadPlan,
             Self::NetworkExists => ProblemCode::NetworkExists,
             Self::OtherCeremony => ProblemCode::OtherCeremony,
             Self::Decided => ProblemCode::CeremonyDecided,

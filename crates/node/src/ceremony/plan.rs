@@ -38,6 +38,12 @@ pub(crate) fn plan(
         if !policy.allows(&plan, current.as_ref(), !state.epochs.is_empty()) {
             return Err(CeremonyError::Refused);
         }
+        let place = plan.place_of(&key.identity_key());
+        if let Some(own) = place.and_then(|index| plan.node(index.get()))
+            && !policy.is_own(&own.url)
+        {
+            return Err(CeremonyError::OtherAddress(own.url.clone()));
+        }
         if state.signed.is_some() {
             return Err(CeremonyError::Decided);
         }

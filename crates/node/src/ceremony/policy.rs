@@ -26,6 +26,7 @@ pub struct CeremonyPolicy {
     coordinator: Option<AuthKey>,
     trust: Trust,
     approved: Option<Approved>,
+    url: Option<String>,
 }
 
 type Approved = Arc<dyn Fn(&CeremonyId) -> bool + Send + Sync>;
@@ -39,6 +40,7 @@ impl CeremonyPolicy {
             coordinator: Some(key),
             trust,
             approved: None,
+            url: None,
         }
     }
 
@@ -50,6 +52,18 @@ impl CeremonyPolicy {
     ) -> Self {
         self.approved = Some(Arc::new(approved));
         self
+    }
+
+    /// Refuses plans that name this node at another address than this one.
+    #[must_use]
+    pub fn at(mut self, url: &str) -> Self {
+        self.url = Some(url.to_owned());
+        self
+    }
+
+    /// Whether this address may be this node's.
+    pub(crate) fn is_own(&self, url: &str) -> bool {
+        self.url.as_ref().is_none_or(|own| own == url)
     }
 
     /// Whether a plan is followed by a node whose network stands at `current`; `has_share` is whether it has anything to

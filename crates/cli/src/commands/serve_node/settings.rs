@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use trefoil_client::transport::is_secure;
-use trefoil_node::{LimitsConfig, Network};
+use trefoil_node::{LimitsConfig, Network, Trust};
 use trefoil_protocol::bytes::AuthKey;
 use url::Url;
 
@@ -60,17 +60,6 @@ pub(super) struct Ceremony {
     pub(super) trust: Trust,
 }
 
-/// What the coordinator may ask for without the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Trust {
-    /// New shares for the same nodes.
-    #[default]
-    Refresh,
-    /// Everything, also other nodes.
-    Any,
-}
-
 /// Where the node keeps what it must not lose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Data {
@@ -87,13 +76,6 @@ pub(super) struct Dealt {
 
 /// Settings that fit together. Of the files that they name nothing was read yet.
 #[derive(Debug)]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "public_url, overlap and ceremony are for key generation among nodes"
-    )
-)]
 pub(super) struct Settings {
     pub(super) listen: SocketAddr,
     pub(super) metrics: Option<SocketAddr>,
