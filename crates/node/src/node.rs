@@ -33,8 +33,9 @@ const DEFAULT_OVERLAP: u64 = 3600;
 pub struct Node {
     pub(crate) keeper: Keeper,
     serving: RwLock<Arc<Serving>>,
-    /// One change at a time within this process; the store tells processes apart.
-    turn: tokio::sync::Mutex<()>,
+    /// One change at a time within this process; the store tells processes apart. Holds the version of the state that is
+    /// served, once one was stored.
+    turn: tokio::sync::Mutex<u64>,
     policy: CeremonyPolicy,
     overlap: u64,
     pub(crate) verifier: IdTokenVerifier,
@@ -274,13 +275,17 @@ impl Node {
         &self,
         change: impl FnMut(&mut NodeState) -> Result<T, E>,
     ) -> Result<T, E> {
-        let _turn = self.turn.lock().await;
+        let mut served = self.turn.lock().await;
         let mut rng = self.rng();
-        let (answer, state) = self.keeper.change(&mut rng, change).await?;
+        let (answer, state, version) = self.keeper.change(&mut rng, change).await?;
+        if version == *served {
+            return Ok(answer);
+        }
         let serving = Arc::new(Serving::of(&state, self.keeper.key())?);
         self.metrics
             .set_epoch(serving.newest(self.clock.now()).unwrap_or(0));
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
+        *served = version;
         Ok(answer)
     }
 

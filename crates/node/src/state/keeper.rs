@@ -67,24 +67,24 @@ impl Keeper {
         Ok((state, Some(stored.version)))
     }
 
-    /// Applies `change` to the current state and stores the result, if it says that it changed anything. Gives what
-    /// `change` answers, and the state as it is now.
+    /// Applies `change` to the current state and stores the result, if that is another. Gives what `change` answers, and
+    /// the state as it is now with its version (0 where there is none).
     pub(crate) async fn change<T, E: From<StateError>>(
         &self,
         rng: &mut impl rand_core::CryptoRng,
         mut change: impl FnMut(&mut NodeState) -> Result<T, E>,
-    ) -> Result<(T, NodeState), E> {
+    ) -> Result<(T, NodeState, u64), E> {
         for attempt in 1.. {
             let (mut state, version) = self.load().await?;
             let before = to_json(&state);
             let answer = change(&mut state)?;
             let after = to_json(&state);
             if after == before {
-                return Ok((answer, state));
+                return Ok((answer, state, version.unwrap_or(0)));
             }
             let sealed = self.key.seal(&after, rng);
             match self.store.replace(version, sealed).await {
-                Ok(_) => return Ok((answer, state)),
+                Ok(version) => return Ok((answer, state, version)),
                 Err(StoreError::NodeStateChanged) if attempt < ATTEMPTS => {}
                 Err(error) => return Err(StateError::Store(error).into()),
             }
@@ -155,7 +155,7 @@ mod tests {
             *state = NodeState::dealt(secrets, &manifest);
             Ok(())
         };
-        let (_, state) = keeper.change(&mut rng, put).await.unwrap();
+        let (_, state, _) = keeper.change(&mut rng, put).await.unwrap();
         let json = to_json(&state);
         assert!(json.len() <= json.capacity() && json.capacity() < 64 * 1024);
         let (read, version) = keeper.load().await.unwrap();
