@@ -125,13 +125,16 @@ impl Node {
     /// Takes the share of a dealt network into the store of a node that has none yet.
     ///
     /// # Errors
-    /// [`CeremonyError::NetworkExists`] where the store holds a network's manifest already, and
-    /// [`CeremonyError::State`].
+    /// [`CeremonyError::NetworkExists`] where the store holds a network's manifest already,
+    /// [`CeremonyError::OtherKey`] where the share was dealt to another node, and [`CeremonyError::State`].
     pub async fn adopt_dealt(
         &self,
         secrets: &NodeSecrets,
         manifest: &VerifiedManifest,
     ) -> Result<(), CeremonyError> {
+        if secrets.key().identity_key() != self.identity_key() {
+            return Err(CeremonyError::OtherKey);
+        }
         self.change(|state| {
             if !state.manifests.is_empty() {
                 return Err(CeremonyError::NetworkExists);

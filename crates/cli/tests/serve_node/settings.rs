@@ -159,12 +159,18 @@ async fn outside_loopback_needs_tls_or_a_proxy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_store_does_not_work_is_not_ready() {
     let world = World::new().await;
-    world.write_private("sealing.key", "key");
+    // A share goes only with the key that it was dealt with.
+    let foreign = std::fs::read_to_string(world.path("net/node-2.key")).unwrap();
+    world.write_private("sealing.key", &foreign);
     let data = format!(
         "data = \"{}\"\nkey_file = \"{}\"\n",
         world.text("data"),
         world.text("sealing.key")
     );
+    let run = finish(&mut world.command(&data), b"");
+    assert_eq!(run.error(), (2, "bad_settings".to_owned()));
+    let own = std::fs::read_to_string(world.path("net/node-1.key")).unwrap();
+    world.write_private("sealing.key", &own);
     let node = world.serve(&data);
     assert_eq!(get(&http(&node), "/readyz").await.status, 200);
     // A second node keeps out, and checking does not mind.
