@@ -155,7 +155,8 @@ mod tests {
         // Nor does one that ends in the middle of a request that counts make that one deeper.
         let background = transport.send(request(1).in_background());
         let (counted, background) = join(transport.send(request(9)), background).await;
-        (counted.unwrap(), background.unwrap());
+        counted.unwrap();
+        background.unwrap();
         assert_eq!(transport.round_trips().count(), 1);
     }
 
