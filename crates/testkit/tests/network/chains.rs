@@ -277,3 +277,29 @@ async fn a_claim_without_a_manifest_ends_with_the_time_limit() {
     );
     assert_eq!(error.reports().len(), 5);
 }
+
+/// A client that was built with a newer manifest than the nodes have come to asks in the one before it: the one whose hash
+/// it holds, and no other.
+#[tokio::test]
+async fn the_manifest_before_is_the_one_that_the_newer_names() {
+    let network = network();
+    let expected = expected(&network).await;
+    let fork = network.fork(1, 1).unwrap();
+    let stranger = MovingNetwork::start(5, 5, 3).unwrap();
+    for forged in [fork, signed(&stranger, 1)] {
+        for liar in &network.nodes[..4] {
+            liar.manifests(Chain::These(vec![forged.clone()]));
+        }
+        let newer = client(&network, 2);
+        assert!(log_in(&newer).await.unwrap().secret == expected);
+        assert_eq!(newer.manifest().epoch(), 2);
+        // Without an honest one among them there is nothing to go by.
+        network.nodes[4].manifests(Chain::These(vec![forged]));
+        let error = log_in(&short(client(&network, 2))).await.unwrap_err();
+        assert!(
+            matches!(error, SocialError::ManifestOutdated { .. }),
+            "{error}"
+        );
+        network.nodes[4].manifests(Chain::Right);
+    }
+}
