@@ -13,6 +13,7 @@
 )]
 
 mod attackers;
+mod ceremonies;
 mod common;
 mod crashes;
 mod flows;

@@ -17,6 +17,7 @@ mod fuzz;
 mod keychain;
 mod lint;
 mod no_std;
+mod oidc_provider;
 mod process;
 mod repo;
 mod report;
@@ -34,6 +35,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test                 every test: workspace, doctests, keychain, fuzz targets, book and README
+  oidc-provider        what the tests of the login in the browser need, for running them alone
   lint                 formatting, clippy with warnings denied, licences and duplicate crates
   doc                  API documentation with warnings denied
   no-std               the ground-floor crates against a sysroot without std
@@ -68,6 +70,7 @@ fn run(command: &str, args: &[String]) -> Result<(), Failure> {
     }
     match command {
         "test" => test::run(&repo),
+        "oidc-provider" => oidc_provider::prepare(&repo).map(drop),
         "lint" => lint::run(&repo),
         "doc" => doc::run(&repo),
         "no-std" => no_std::run(&repo),

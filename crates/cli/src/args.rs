@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use openidconnect::IssuerUrl;
 use trefoil::{Tenant, VerifierId};
+use trefoil_client::transport::is_secure;
 
 use crate::failure::EXIT_CODES;
 
@@ -27,7 +29,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Serve(Serve),
     /// Use a wallet
-    Wallet(Wallet),
+    Wallet(Box<Wallet>),
     /// Make node networks
     #[command(subcommand)]
     Network(Network),
@@ -41,6 +43,9 @@ pub(crate) struct Demo {
     /// Keep what the servers and the device store, in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// In the end kill so many nodes and log in again
+    #[arg(long, value_name = "K")]
+    pub(crate) kill: Option<u16>,
     #[command(flatten)]
     pub(crate) size: NetworkSize,
 }
@@ -48,12 +53,30 @@ pub(crate) struct Demo {
 /// How many nodes a local network has.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct NetworkSize {
-    /// Nodes of a new network [default: 3]
+    /// Nodes of a new network [default: 9; 3 for `serve dev`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) nodes: Option<u16>,
-    /// Nodes of a new network that must answer [default: 2]
+    /// Nodes of a new network that must answer [default: more than half]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threshold: Option<u16>,
+}
+
+impl NetworkSize {
+    /// With this many nodes unless said otherwise.
+    pub(crate) fn or(self, nodes: u16) -> Self {
+        Self {
+            nodes: self.nodes.or(Some(nodes)),
+            ..self
+        }
+    }
+
+    pub(crate) fn count(self) -> u16 {
+        self.nodes.unwrap_or(3)
+    }
+
+    pub(crate) fn needed(self) -> u16 {
+        self.threshold.unwrap_or(self.count() / 2 + 1)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,12 +125,21 @@ pub(crate) struct ServeMetadata {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeNode {
-    /// Settings as TOML: `listen`, `manifest`, `secrets`, `verifiers`; arguments go first
+    /// Settings as TOML, see the book; arguments go first, then the environment
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Address and port; put a proxy that ends TLS before anything but loopback
+    /// Say what is wrong with the settings and the files they name, and do nothing else
+    #[arg(long)]
+    pub(crate) check_config: bool,
+    /// Address and port; anything but loopback needs TLS or a proxy that ends it
     #[arg(long, value_name = "ADDRESS", env = "TREFOIL_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Address and port for the operator's counters; never a public one
+    #[arg(long, value_name = "ADDRESS", env = "TREFOIL_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// How clients reach this node, without a slash at the end
+    #[arg(long, value_name = "URL", env = "TREFOIL_PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
     /// The network's signed manifest
     #[arg(long, value_name = "FILE", env = "TREFOIL_MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
@@ -117,12 +149,115 @@ pub(crate) struct ServeNode {
     /// TOML with the `[[verifier]]` tables, the same at every node of the network
     #[arg(long, value_name = "FILE", env = "TREFOIL_VERIFIERS")]
     pub(crate) verifiers: Option<PathBuf>,
+    /// Where the node keeps its state
+    #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// The key under which the state is sealed, mode 0600
+    #[arg(long, value_name = "FILE", env = "TREFOIL_KEY_FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Certificate chain, PEM
+    #[arg(long, value_name = "FILE", env = "TREFOIL_TLS_CERTIFICATE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, PEM, mode 0600
+    #[arg(long, value_name = "FILE", env = "TREFOIL_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Stop when standard input ends, so that a parent that dies takes its servers along
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Network {
     /// Make the keys of a whole network in one place: for development only
     Dealer(Dealer),
+    /// Make the lasting key of a node or of a coordinator
+    NewKey(NewKey),
+    /// Have running nodes make their network's key among themselves: nobody ever has it whole
+    Keygen(Keygen),
+    /// Give all nodes new shares of the same key; old shares become worthless
+    Refresh(Refresh),
+    /// Move the key to other nodes or another threshold; logins go on
+    Move(MoveKey),
+    /// Agree, as a node's operator, to one plan that its settings do not cover
+    Approve(Approve),
+    /// Show where nodes stand
+    Status(NetworkStatus),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewKey {
+    /// The new key file (mode 0600)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keygen {
+    /// The coordinator's key file; the nodes' settings name its public key
+    #[arg(long, value_name = "FILE", env = "TREFOIL_COORDINATOR_KEY")]
+    pub(crate) coordinator_key: PathBuf,
+    /// A node's address, without a slash at the end, and, better, #IDENTITY_KEY behind it; repeat it for each node
+    #[arg(long = "node", value_name = "URL", required = true)]
+    pub(crate) nodes: Vec<String>,
+    /// Nodes that must answer
+    #[arg(long, value_name = "T", default_value_t = 5)]
+    pub(crate) threshold: u16,
+    /// The network's manifest, a new file; a plan lies beside it until it is carried out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Refresh {
+    /// The coordinator's key file
+    #[arg(long, value_name = "FILE", env = "TREFOIL_COORDINATOR_KEY")]
+    pub(crate) coordinator_key: PathBuf,
+    /// A manifest of the network, of any epoch; the newest one is written in its place
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MoveKey {
+    /// The coordinator's key file
+    #[arg(long, value_name = "FILE", env = "TREFOIL_COORDINATOR_KEY")]
+    pub(crate) coordinator_key: PathBuf,
+    /// A manifest of the network, of any epoch; the newest one is written in its place
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: PathBuf,
+    /// A future member's address and, better, #IDENTITY_KEY behind it; repeat it for each
+    #[arg(long = "node", value_name = "URL", required = true)]
+    pub(crate) nodes: Vec<String>,
+    /// Nodes that must answer from then on
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: u16,
+    /// Only write the plan, for the operators to approve
+    #[arg(long)]
+    pub(crate) plan_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// The node's data directory
+    #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
+    pub(crate) data: PathBuf,
+    /// The plan to agree to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetworkStatus {
+    /// A node's address; may be repeated
+    #[arg(
+        long = "node",
+        value_name = "URL",
+        required_unless_present = "manifest"
+    )]
+    pub(crate) nodes: Vec<String>,
+    /// Ask the nodes of this manifest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +318,8 @@ pub(crate) struct Factors {
     /// Ask for the login provider's ID token
     #[arg(long, conflicts_with_all = ["dev_user", "id_token_file"])]
     pub(crate) id_token: bool,
+    #[command(flatten)]
+    pub(crate) browser: Browser,
     /// Which login provider; the network file's first one unless named
     #[arg(long, value_name = "VERIFIER")]
     pub(crate) verifier: Option<VerifierId>,
@@ -198,6 +335,49 @@ pub(crate) struct Factors {
     /// Ask for the dApp share
     #[arg(long, conflicts_with = "dapp_share_file")]
     pub(crate) dapp_share: bool,
+}
+
+/// A login in the browser, at any OpenID Connect provider.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Browser {
+    /// Log in in the browser at this OpenID Connect provider
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = issuer,
+        requires = "client_id",
+        conflicts_with_all = ["dev_user", "id_token_file", "id_token"]
+    )]
+    pub(crate) issuer: Option<IssuerUrl>,
+    /// The app's client id at that provider
+    #[arg(long, value_name = "ID", requires = "issuer")]
+    pub(crate) client_id: Option<String>,
+    /// Read the client secret, where installed apps of that provider have one, from this file, or - for standard input
+    #[arg(long, value_name = "FILE", requires = "issuer")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Ask that provider for more than `openid email`; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE", requires = "issuer")]
+    pub(crate) scopes: Vec<String>,
+    /// Do not start a browser, only print the address
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Seconds that the login may take
+    #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) login_timeout: Option<u64>,
+}
+
+/// An issuer's address: HTTPS, or plain HTTP on this machine, and nothing behind the path (OpenID Connect Discovery 1.0
+/// section 3).
+fn issuer(text: &str) -> Result<IssuerUrl, String> {
+    let issuer = IssuerUrl::new(text.to_owned()).map_err(|_| "this is no address")?;
+    let url = issuer.url();
+    if !is_secure(url) {
+        Err("it must begin with https://".to_owned())
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Err("it must not have a ? or #".to_owned())
+    } else {
+        Ok(issuer)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -287,7 +467,7 @@ pub(crate) enum Factor {
     /// List the factors
     List(Opening),
     /// Add a factor
-    Add(FactorAdd),
+    Add(Box<FactorAdd>),
     /// Remove a factor; all others get new shares
     Remove(FactorRemove),
 }
@@ -324,9 +504,34 @@ pub(crate) struct FactorAdd {
     #[arg(long, value_name = "VERIFIER")]
     pub(crate) new_verifier: Option<VerifierId>,
     #[command(flatten)]
+    pub(crate) new_browser: NewBrowser,
+    #[command(flatten)]
     pub(crate) drill: Drill,
     #[command(flatten)]
     pub(crate) factors: Factors,
+}
+
+/// The new social login, in the browser.
+#[derive(Debug, Args)]
+pub(crate) struct NewBrowser {
+    /// The new social login: in the browser at this OpenID Connect provider
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = issuer,
+        requires = "new_client_id",
+        conflicts_with_all = ["new_dev_user", "new_id_token_file"]
+    )]
+    pub(crate) new_issuer: Option<IssuerUrl>,
+    /// The app's client id at the new login's provider
+    #[arg(long, value_name = "ID", requires = "new_issuer")]
+    pub(crate) new_client_id: Option<String>,
+    /// Read the client secret for the new login's provider from this file, or - for standard input
+    #[arg(long, value_name = "FILE", requires = "new_issuer")]
+    pub(crate) new_client_secret_file: Option<PathBuf>,
+    /// Ask the new login's provider for more than `openid email`; may be repeated
+    #[arg(long = "new-scope", value_name = "SCOPE", requires = "new_issuer")]
+    pub(crate) new_scopes: Vec<String>,
 }
 
 #[derive(Debug, Args)]

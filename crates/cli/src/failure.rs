@@ -9,6 +9,7 @@ use trefoil::{
     AccountError, BuildError, CommitError, CreateError, DraftError, FactorNote, KitError,
     LoginError, OfflineError, OpenError, PhraseError, ProvideError, RestoreError,
 };
+use trefoil_client::ceremony::CeremonyError;
 use trefoil_client::metadata;
 use trefoil_client::network::SocialError;
 use trefoil_protocol::change::ChangeError;
@@ -39,7 +40,7 @@ Exit codes:
   2  the arguments or a settings file are not understood
   3  a secret or file that was given is wrong: a mistyped phrase, an expired login, a damaged recovery kit
   4  more factors are needed to open the wallet
-  5  refused: no such account, a factor that was removed, a change that is not allowed
+  5  refused: a login that was cancelled, no such account, a factor that was removed, a change that is not allowed
   6  a server cannot be reached: try again later
   7  the account was changed meanwhile: run the command again
   8  alarm: a server shows the past, another account, or data that was tampered with; nothing was done
@@ -100,6 +101,12 @@ impl Failure {
         Self::new(Exit::MoreFactors, "needs_factors", message)
     }
 
+    /// Says first which setting it is about.
+    pub(crate) fn of_setting(mut self, field: &str) -> Self {
+        self.message = format!("{field}: {}", self.message);
+        self
+    }
+
     /// Something for the terminal only, never part of the message: suggestions for a mistyped word.
     pub(crate) fn hint(mut self, hint: String) -> Self {
         self.hints.push(hint);
@@ -155,6 +162,33 @@ failure_from! {
         _ => (Exit::Usage, "bad_network_file"),
     };
     DeviceStoreError => |_| DEVICE;
+}
+
+impl From<CeremonyError> for Failure {
+    fn from(error: CeremonyError) -> Self {
+        let (exit, code) = match &error {
+            CeremonyError::Plan(_) => (Exit::Usage, "bad_plan"),
+            CeremonyError::OtherNode { .. } => (Exit::Alarm, "other_node"),
+            CeremonyError::Members(nodes) if nodes.iter().any(|node| node.problem.is_some()) => {
+                (Exit::Refused, "nodes_refuse")
+            }
+            CeremonyError::Node(_) | CeremonyError::Members(_) | CeremonyError::NoChain(_) => {
+                OFFLINE
+            }
+            CeremonyError::TooFewDealers { .. } | CeremonyError::TooFewSigners { .. } => {
+                (Exit::Refused, "too_few_nodes")
+            }
+            CeremonyError::NotActivated(_) => OFFLINE,
+            CeremonyError::Decided { .. } | CeremonyError::Overtaken => {
+                (Exit::Conflict, "other_ceremony")
+            }
+            CeremonyError::Successor(_) | CeremonyError::Manifest(_) => {
+                (Exit::Alarm, "nodes_misbehaved")
+            }
+            _ => OTHER,
+        };
+        Self::new(exit, code, &error)
+    }
 }
 
 const OTHER: (Exit, &str) = (Exit::Other, "unexpected");

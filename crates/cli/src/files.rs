@@ -13,7 +13,33 @@ const MAX_FILE: u64 = 1024 * 1024;
 
 /// Reads a whole file; errors name the path and nothing of the content.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    read_open(
+        path,
+        File::open(path).map_err(|source| Failure::io("read", path, &source))?,
+    )
+}
+
+/// Reads a file with a secret; on Unix only where group and others have no right to it.
+pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let file = File::open(path).map_err(|source| Failure::io("read", path, &source))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let metadata = file
+            .metadata()
+            .map_err(|source| Failure::io("read", path, &source))?;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            let message = format!(
+                "{} may be read or changed by others: set its mode to 0600",
+                path.display()
+            );
+            return Err(Failure::new(Exit::Usage, "bad_settings", message));
+        }
+    }
+    read_open(path, file)
+}
+
+fn read_open(path: &Path, file: File) -> Result<Zeroizing<String>, Failure> {
     let length = file
         .metadata()
         .map(|metadata| metadata.len())

@@ -1,7 +1,7 @@
 //! The `trefoil` command: a demo, the servers, a wallet, and the dealer of development networks.
 //!
-//! One file per command under `commands`; `local` is a whole network on this machine; the rest is how a command talks
-//! to its user: `args`, `ui`, `secrets`, `failure`.
+//! One file per command under `commands`; `local` is a whole network on this machine; `serving` is a server that the
+//! whole internet may reach; the rest is how a command talks to its user: `args`, `ui`, `secrets`, `failure`.
 
 mod app;
 mod args;
@@ -10,6 +10,7 @@ mod failure;
 mod files;
 mod local;
 mod secrets;
+mod serving;
 mod ui;
 
 use std::process::ExitCode;

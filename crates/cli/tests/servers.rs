@@ -1,10 +1,9 @@
 //! Servers as processes: development in one, or each on its own.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 
 use serde_json::{Value, json};
-use support::{Server, World, command, trefoil};
+use support::{Server, World, command, free_ports, trefoil};
 
 #[test]
 fn a_development_network_comes_back_as_it_was() {
@@ -354,12 +353,4 @@ fn settings_that_do_not_fit_are_refused() {
         trefoil(&["--json", "serve", "node"], b"").error(),
         (2, "usage".to_owned())
     );
-}
-
-/// Free a moment ago, and not of those that systems give to clients; the manifest names ports, so they must be known
-/// before the nodes start.
-fn free_ports(count: usize) -> Vec<u16> {
-    let first = 10_000 + u16::try_from(std::process::id() % 9_000).unwrap();
-    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (first..20_000).filter(free).take(count).collect()
 }

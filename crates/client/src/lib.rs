@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod ceremony;
 pub mod environment;
 pub mod metadata;
 pub mod network;

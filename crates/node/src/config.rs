@@ -1,68 +1,95 @@
 //! The verifiers of a network as an operator writes them, and the check that makes them usable.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod entry;
+mod error;
+mod fetching;
+mod pairs;
+mod presets;
+
+use std::collections::BTreeSet;
+use std::iter;
 
 use serde::{Deserialize, Serialize};
 use trefoil_protocol::social::{NonceForm, VerifierId};
 use trefoil_protocol::tenant::Tenant;
 
-use crate::address::{self, AddressError};
-use crate::jwks::{KeySet, KeySetError};
+use crate::address;
+use crate::jwks::KeySet;
+
+pub use entry::EntryError;
+pub use error::{ConfigError, VerifierName};
+pub use fetching::FetchConfig;
+pub(crate) use pairs::check_together;
+pub use presets::Preset;
 
 /// What a node is configured with. All nodes of a network must have the same verifiers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "entry::Entries")]
 pub struct NodeConfig {
     /// All verifiers of the network, of every tenant.
-    #[serde(default, rename = "verifier")]
+    #[serde(rename = "verifier")]
     pub verifiers: Vec<VerifierConfig>,
     /// How the providers' keys are fetched.
-    #[serde(default)]
     pub fetching: FetchConfig,
 }
 
-/// One login provider with its rules, for one tenant.
+/// One way to log in with its rules, for one tenant. Read from TOML it may name a [`Preset`] instead of an issuer; it is
+/// written as what that stands for.
 ///
 /// The user string goes into the user's secret. So **changing `user` or `case` is a new verifier with a new id**: under
 /// the old id every user would get another secret and so another wallet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "entry::Entry")]
 pub struct VerifierConfig {
     /// The tenant it belongs to.
     pub tenant: Tenant,
     /// Its name within the tenant; goes into the user's secret.
     pub id: VerifierId,
+    /// As [`ProviderConfig::issuer`].
+    pub issuer: String,
+    /// As [`ProviderConfig::audiences`].
+    pub audiences: Vec<String>,
+    /// As [`ProviderConfig::keys`].
+    pub keys: KeySource,
+    /// Which claim says who the user is.
+    pub user: UserClaim,
+    /// What is done with the case of that claim.
+    pub case: CaseRule,
+    /// As [`ProviderConfig::pairwise`].
+    pub pairwise: bool,
+    /// As [`ProviderConfig::nonce`].
+    pub nonce: NonceForm,
+    /// As [`ProviderConfig::max_age`].
+    pub max_age: u64,
+    /// As [`ProviderConfig::skew`].
+    pub skew: u64,
+    /// The app runs the provider itself, so that the same party could mint logins; a dApp share may then be enrolled.
+    pub custom: bool,
+    /// Further providers, of whose users those with the same verified e-mail address are the same user: only with
+    /// [`UserClaim::Email`]. **Each of them, and each of their users who gets the mailbox, can open the wallet.**
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aggregate: Vec<ProviderConfig>,
+}
+
+/// One login provider of a verifier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderConfig {
     /// The `iss` claim, character for character. HTTPS outside this machine.
     pub issuer: String,
     /// The client ids whose tokens are taken. Every `aud` value of a token must be among them, and `azp` where there
     /// is one. A pair of issuer and audience belongs to one verifier of the whole network.
     pub audiences: Vec<String>,
     /// Where the provider's keys come from.
-    #[serde(default)]
     pub keys: KeySource,
-    /// Which claim says who the user is.
-    #[serde(default)]
-    pub user: UserClaim,
-    /// What is done with the case of that claim.
-    #[serde(default)]
-    pub case: CaseRule,
     /// The provider's `sub` differs from app to app (OpenID Connect Core 1.0 section 8.1). Then a verifier by `sub` may
     /// have one audience only.
-    #[serde(default)]
     pub pairwise: bool,
     /// How the provider carries the nonce.
-    #[serde(default)]
     pub nonce: NonceForm,
     /// Seconds since `iat` at most: 10 to 86,400.
-    #[serde(default = "default_max_age")]
     pub max_age: u64,
     /// Seconds by which the provider's clock may differ: 0 to 300.
-    #[serde(default = "default_skew")]
     pub skew: u64,
-    /// The app runs the provider itself, so that the same party could mint logins; a dApp share may then be enrolled.
-    #[serde(default)]
-    pub custom: bool,
 }
 
 /// Where a provider's keys come from.
@@ -105,120 +132,16 @@ pub enum CaseRule {
     Lower,
 }
 
-/// How the providers' keys are fetched and kept. All in seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FetchConfig {
-    /// For discovery and keys together.
-    pub time_limit: u64,
-    /// After which fetched keys are fetched anew.
-    pub fresh_for: u64,
-    /// For which the last good copy is used while the provider is down; must not be less than `fresh_for`.
-    pub keep_for: u64,
-    /// Between two fetches that tokens with an unknown key id cause.
-    pub cool_down: u64,
-    /// After a fetch that failed.
-    pub retry_pause: u64,
-}
-
-impl Default for FetchConfig {
-    fn default() -> Self {
-        Self {
-            time_limit: 5,
-            fresh_for: 3600,
-            keep_for: 24 * 3600,
-            cool_down: 30,
-            retry_pause: 5,
-        }
-    }
-}
-
-const fn default_max_age() -> u64 {
-    600
-}
-
-const fn default_skew() -> u64 {
-    60
-}
-
-/// Tenant and name of a verifier, for messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifierName(String);
-
-impl fmt::Display for VerifierName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Why a configuration is refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// Not TOML of the expected form.
-    #[error("the node's configuration cannot be read: {0}")]
-    Toml(#[source] Box<toml::de::Error>),
-    /// One name twice in a tenant.
-    #[error("verifier {0} is configured twice")]
-    DuplicateVerifier(VerifierName),
-    /// One (issuer, audience) pair twice.
-    #[error(
-        "audience {audience:?} of issuer {issuer:?} is taken by verifier {first} and by verifier {second}: a login of one app would open the other's secrets; give each its own client id"
-    )]
-    SharedAudience {
-        /// The issuer of both.
-        issuer: String,
-        /// The audience of both.
-        audience: String,
-        /// The one that stands first.
-        first: VerifierName,
-        /// The other; the same where one list names the audience twice.
-        second: VerifierName,
-    },
-    /// No audience, or an empty one.
-    #[error("verifier {0} needs at least one audience, and none may be empty")]
-    Audience(VerifierName),
-    /// Not an issuer to trust.
-    #[error("the issuer of verifier {verifier} cannot be used: {source}")]
-    Issuer {
-        /// Whose.
-        verifier: VerifierName,
-        /// What is wrong with it.
-        source: AddressError,
-    },
-    /// Several audiences at a provider with pairwise `sub`.
-    #[error(
-        "verifier {0} has several audiences, between which this provider's `sub` differs: use one audience, or user = \"tid+oid\""
-    )]
-    Pairwise(VerifierName),
-    /// Maximum age or skew out of range.
-    #[error("verifier {0}: max_age must be 10 to 86400 seconds and skew at most 300")]
-    Times(VerifierName),
-    /// The pinned keys cannot be used.
-    #[error("the pinned keys of verifier {verifier} cannot be used: {source}")]
-    PinnedKeys {
-        /// Whose.
-        verifier: VerifierName,
-        /// What is wrong with them.
-        source: KeySetError,
-    },
-    /// A time of [`FetchConfig`] makes no sense.
-    #[error(
-        "fetching: time_limit and fresh_for must be at least 1 second, and keep_for at least fresh_for"
-    )]
-    Fetching,
-    /// The HTTP client cannot be made.
-    #[error("the HTTP client that fetches providers' keys cannot be set up")]
-    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
 impl NodeConfig {
     /// Reads TOML; [`crate::IdTokenVerifier::new`] checks it.
     ///
     /// # Errors
-    /// [`ConfigError::Toml`]; unknown fields are refused.
+    /// [`ConfigError::Toml`], where unknown fields are refused too; [`ConfigError::Entry`] for fields that do not go
+    /// together.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError::Toml(Box::new(error)))
+        let entries: entry::Entries =
+            toml::from_str(text).map_err(|error| ConfigError::Toml(Box::new(error)))?;
+        entries.try_into()
     }
 }
 
@@ -226,40 +149,106 @@ impl VerifierConfig {
     /// By `sub`, keys by discovery, plain nonce, ten minutes, one minute of skew.
     #[must_use]
     pub fn new(tenant: Tenant, id: VerifierId, issuer: &str, audience: &str) -> Self {
+        Self::with_provider(tenant, id, ProviderConfig::new(issuer, audience))
+    }
+
+    fn with_provider(tenant: Tenant, id: VerifierId, provider: ProviderConfig) -> Self {
         Self {
             tenant,
             id,
+            issuer: provider.issuer,
+            audiences: provider.audiences,
+            keys: provider.keys,
+            user: UserClaim::Subject,
+            case: CaseRule::Exact,
+            pairwise: provider.pairwise,
+            nonce: provider.nonce,
+            max_age: provider.max_age,
+            skew: provider.skew,
+            custom: false,
+            aggregate: Vec::new(),
+        }
+    }
+
+    /// Its providers: its own, then those of the aggregate.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = ProviderConfig> {
+        let own = ProviderConfig {
+            issuer: self.issuer.clone(),
+            audiences: self.audiences.clone(),
+            keys: self.keys.clone(),
+            pairwise: self.pairwise,
+            nonce: self.nonce,
+            max_age: self.max_age,
+            skew: self.skew,
+        };
+        iter::once(own).chain(self.aggregate.iter().cloned())
+    }
+
+    /// Issuer and audiences of each provider.
+    fn issuers(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let further = self.aggregate.iter();
+        let further =
+            further.map(|provider| (provider.issuer.as_str(), provider.audiences.as_slice()));
+        iter::once((self.issuer.as_str(), self.audiences.as_slice())).chain(further)
+    }
+
+    /// What can be said of one verifier alone, apart from its providers.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.aggregate.is_empty() {
+            return Ok(());
+        }
+        if self.user != UserClaim::Email {
+            return Err(ConfigError::AggregateUser(VerifierName::of(self)));
+        }
+        let mut seen = BTreeSet::new();
+        for (issuer, _) in self.issuers() {
+            if !seen.insert(pairs::same_issuer(issuer)) {
+                return Err(ConfigError::AggregateIssuer {
+                    verifier: VerifierName::of(self),
+                    issuer: issuer.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ProviderConfig {
+    /// Keys by discovery, public `sub`, plain nonce, ten minutes, one minute of skew.
+    #[must_use]
+    pub fn new(issuer: &str, audience: &str) -> Self {
+        Self {
             issuer: issuer.to_owned(),
             audiences: vec![audience.to_owned()],
             keys: KeySource::Discovery,
-            user: UserClaim::Subject,
-            case: CaseRule::Exact,
             pairwise: false,
             nonce: NonceForm::Plain,
-            max_age: default_max_age(),
-            skew: default_skew(),
-            custom: false,
+            max_age: 600,
+            skew: 60,
         }
     }
 
-    fn name(&self) -> VerifierName {
-        VerifierName(format!("{}/{}", self.tenant.as_str(), self.id))
-    }
-
-    /// What can be said of one verifier alone; gives its keys where they are pinned.
-    pub(crate) fn check(&self) -> Result<Option<KeySet>, ConfigError> {
-        address::check(&self.issuer).map_err(|source| ConfigError::Issuer {
-            verifier: self.name(),
+    /// What can be said of a provider of that verifier; gives its keys where they are pinned.
+    pub(crate) fn check(&self, verifier: &VerifierConfig) -> Result<Option<KeySet>, ConfigError> {
+        let name = || VerifierName::of(verifier);
+        let url = address::check(&self.issuer).map_err(|source| ConfigError::Issuer {
+            verifier: name(),
             source,
         })?;
-        if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
-            return Err(ConfigError::Audience(self.name()));
+        if presets::is_many_directories(&url) {
+            return Err(ConfigError::ManyDirectories {
+                verifier: name(),
+                issuer: self.issuer.clone(),
+            });
         }
-        if self.pairwise && self.user == UserClaim::Subject && self.audiences.len() > 1 {
-            return Err(ConfigError::Pairwise(self.name()));
+        if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
+            return Err(ConfigError::Audience(name()));
+        }
+        if self.pairwise && verifier.user == UserClaim::Subject && self.audiences.len() > 1 {
+            return Err(ConfigError::Pairwise(name()));
         }
         if !(10..=86_400).contains(&self.max_age) || self.skew > 300 {
-            return Err(ConfigError::Times(self.name()));
+            return Err(ConfigError::Times(name()));
         }
         match &self.keys {
             KeySource::Discovery => Ok(None),
@@ -267,43 +256,12 @@ impl VerifierConfig {
                 KeySet::from_value(set)
                     .map(Some)
                     .map_err(|source| ConfigError::PinnedKeys {
-                        verifier: self.name(),
+                        verifier: name(),
                         source,
                     })
             }
         }
     }
-}
-
-impl FetchConfig {
-    pub(crate) const fn check(&self) -> Result<(), ConfigError> {
-        if self.time_limit == 0 || self.fresh_for == 0 || self.keep_for < self.fresh_for {
-            return Err(ConfigError::Fetching);
-        }
-        Ok(())
-    }
-}
-
-/// No name twice, and no (issuer, audience) pair twice.
-pub(crate) fn check_together(verifiers: &[VerifierConfig]) -> Result<(), ConfigError> {
-    let mut names = BTreeMap::new();
-    let mut pairs = BTreeMap::new();
-    for verifier in verifiers {
-        if names.insert((&verifier.tenant, &verifier.id), ()).is_some() {
-            return Err(ConfigError::DuplicateVerifier(verifier.name()));
-        }
-        for audience in &verifier.audiences {
-            if let Some(first) = pairs.insert((&verifier.issuer, audience), verifier) {
-                return Err(ConfigError::SharedAudience {
-                    issuer: verifier.issuer.clone(),
-                    audience: audience.clone(),
-                    first: first.name(),
-                    second: verifier.name(),
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -27,9 +27,20 @@ pub enum EvaluateError {
         /// The newest epoch in which it answers.
         current: u32,
     },
+    /// No share of any network's key.
+    #[error(
+        "this node has no share of a network's key yet: ask again once its network's key is made"
+    )]
+    NoShare,
     /// The ID token is refused.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The user, whose token holds, asks too often.
+    #[error("this user logs in too often: try again in {retry_after} seconds")]
+    TooMany {
+        /// Seconds, at least 1.
+        retry_after: u64,
+    },
 }
 
 impl EvaluateError {
@@ -40,7 +51,9 @@ impl EvaluateError {
             Self::Request(error) => error.code(),
             Self::EphemeralKey => ProblemCode::BadEphemeralKey,
             Self::OtherEpoch { .. } => ProblemCode::OtherEpoch,
+            Self::NoShare => ProblemCode::NoShare,
             Self::Token(error) => error.code(),
+            Self::TooMany { .. } => ProblemCode::TooManyRequests,
         }
     }
 
@@ -49,7 +62,8 @@ impl EvaluateError {
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Token(error) => error.retry_after(),
-            Self::Request(_) | Self::EphemeralKey | Self::OtherEpoch { .. } => None,
+            Self::TooMany { retry_after } => Some(*retry_after),
+            Self::Request(_) | Self::EphemeralKey | Self::OtherEpoch { .. } | Self::NoShare => None,
         }
     }
 
@@ -67,7 +81,8 @@ impl Node {
     /// Answers a request body.
     ///
     /// # Errors
-    /// [`EvaluateError`]: form, version, tenant and verifier, ephemeral key, token and its binding to that key.
+    /// [`EvaluateError`]: form, version, tenant and verifier, ephemeral key, token and its binding to that key, the
+    /// user's limit.
     pub async fn evaluate(&self, body: &[u8]) -> Result<EvaluateResponse, EvaluateError> {
         let request = Self::read(body)?;
         let EvaluateRequest {
@@ -81,11 +96,15 @@ impl Node {
         if !ephemeral::is_usable(ephemeral_key) {
             return Err(EvaluateError::EphemeralKey);
         }
-        let current = self.secrets.epoch();
-        if request.epoch != current {
-            return Err(EvaluateError::OtherEpoch { current });
-        }
         let now = self.clock.now();
+        // Before the token is looked at: whoever has another manifest is told so at once.
+        let serving = self.serving();
+        serving
+            .share(request.epoch, now)
+            .ok_or_else(|| match serving.newest(now) {
+                Some(current) => EvaluateError::OtherEpoch { current },
+                None => EvaluateError::NoShare,
+            })?;
         let user = self
             .verifier
             .verify(
@@ -96,6 +115,15 @@ impl Node {
                 now,
             )
             .await?;
+        // After the token: else strangers could spend the user's logins.
+        self.limits
+            .check_user(tenant, verifier, user.as_str())
+            .map_err(|too_many| {
+                self.metrics.limited(too_many.of);
+                EvaluateError::TooMany {
+                    retry_after: too_many.retry_after,
+                }
+            })?;
         self.answer(&request, &user)
     }
 
@@ -110,7 +138,8 @@ impl Node {
     /// Everything after the token check: hash to the group, evaluation, proof, seal.
     ///
     /// # Errors
-    /// [`EvaluateError::EphemeralKey`], [`TokenError::BadUser`] for a user string that no identity can have.
+    /// [`EvaluateError::EphemeralKey`], [`EvaluateError::NoShare`] where the epoch has just ended,
+    /// [`TokenError::BadUser`] for a user string that no identity can have.
     pub fn answer(
         &self,
         request: &EvaluateRequest,
@@ -123,11 +152,14 @@ impl Node {
             request.generation,
         )
         .map_err(|_| TokenError::BadUser("sub"))?;
+        let serving = self.serving();
+        let secrets = serving
+            .share(request.epoch, self.clock.now())
+            .ok_or(EvaluateError::NoShare)?;
         let mut rng = self.rng();
-        let evaluation =
-            self.secrets
-                .share()
-                .evaluate(self.secrets.epoch(), &identity.input(), &mut rng);
+        let evaluation = secrets
+            .share()
+            .evaluate(secrets.epoch(), &identity.input(), &mut rng);
         EvaluateResponse::seal(&evaluation, user.as_str(), &request.ephemeral_key, &mut rng)
             .map_err(|_| EvaluateError::EphemeralKey)
     }

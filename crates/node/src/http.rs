@@ -1,12 +1,14 @@
-//! The node on HTTP. Every refusal is a problem document (RFC 9457); nothing about a login is logged.
+//! The node on HTTP. Every refusal is a problem document (RFC 9457); of a login nothing but its outcome is logged.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, QueryRejection};
-use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Query, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -17,27 +19,35 @@ use zeroize::Zeroize;
 
 use crate::evaluate::EvaluateError;
 use crate::node::Node;
+use crate::observe::observe;
 
 /// Bytes of a request body at most; above what a token needs, so that an over-long token is told so.
 const MAX_BODY: usize = 64 * 1024;
 /// Within which a body must have arrived.
-const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
+pub(crate) const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
 impl Node {
     /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /v1/manifests`, `GET /healthz`, `GET /readyz`.
     pub fn router(self) -> Router {
+        Self::shared_router(Arc::new(self))
+    }
+
+    /// The same, for whoever keeps a hand on the node: to let it [`Self::tick`].
+    pub fn shared_router(node: Arc<Self>) -> Router {
         Router::new()
             .route("/v1/evaluate", post(evaluate))
             .route("/v1/manifest", get(manifest))
             .route("/v1/manifests", get(manifests))
+            .route_layer(from_fn_with_state(Arc::clone(&node), limit_address))
+            // What follows is not limited: the operator's probes.
             .route("/healthz", get(alive))
-            // A node exists only with its share and a manifest that names it, so it is ready as soon as it answers.
-            // Providers' keys are left out: one provider's outage must not take the node from the others' users.
-            .route("/readyz", get(alive))
+            .route("/readyz", get(ready))
+            .merge(crate::ceremony::routes())
             .fallback(|| async { Refusal::from(ProblemCode::NotFound) })
             .method_not_allowed_fallback(|| async { Refusal::from(ProblemCode::MethodNotAllowed) })
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(Arc::new(self))
+            .layer(from_fn_with_state(Arc::clone(&node), observe))
+            .with_state(node)
     }
 }
 
@@ -49,7 +59,11 @@ async fn evaluate(State(node): State<Arc<Node>>, request: Request) -> Result<Res
         .await
         .map_err(|_| Refusal::from(ProblemCode::RequestTimeout))?
         .map_err(|rejection| Refusal::from(&rejection))?;
+    let begun = Instant::now();
     let answer = node.evaluate(&body).await;
+    if answer.is_ok() {
+        node.metrics.evaluated(begun.elapsed());
+    }
     // The body holds the ID token; where nobody else shares the buffer it is wiped.
     if let Ok(mut buffer) = body.try_into_mut() {
         buffer.as_mut().zeroize();
@@ -60,15 +74,18 @@ async fn evaluate(State(node): State<Arc<Node>>, request: Request) -> Result<Res
     Ok(([JSON, NO_STORE], json).into_response())
 }
 
-async fn manifest(State(node): State<Arc<Node>>) -> Response {
-    (
+async fn manifest(State(node): State<Arc<Node>>) -> Result<Response, Refusal> {
+    let manifest = node.manifest().ok_or(ProblemCode::NoShare)?;
+    // Strings, numbers and lists only: serialising them cannot fail.
+    let json = serde_json::to_vec(&manifest).unwrap_or_default();
+    Ok((
         [
             JSON,
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ],
-        serde_json::to_vec(&node.manifest).unwrap_or_default(),
+        json,
     )
-        .into_response()
+        .into_response())
 }
 
 /// Which manifests a client has already.
@@ -83,7 +100,7 @@ async fn manifests(
     query: Result<Query<After>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(After { after }) = query.map_err(|_| Refusal::from(ProblemCode::MalformedRequest))?;
-    let chain = ManifestChain::new(node.manifests_after(after));
+    let chain = ManifestChain::new(node.serving().manifests_after(after));
     Ok((
         [
             JSON,
@@ -98,15 +115,41 @@ async fn alive() -> StatusCode {
     StatusCode::OK
 }
 
-const JSON: (header::HeaderName, HeaderValue) = (
+async fn ready(State(node): State<Arc<Node>>) -> Result<StatusCode, Refusal> {
+    node.ready().await?;
+    Ok(StatusCode::OK)
+}
+
+/// Before anything else of a request is looked at.
+async fn limit_address(
+    State(node): State<Arc<Node>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    if let Err(too_many) = node.limits.check_address(peer, request.headers()) {
+        node.metrics.limited(too_many.of);
+        let seconds = too_many.retry_after;
+        let mut problem = Problem::new(
+            ProblemCode::TooManyRequests,
+            format!("too many requests from this address: try again in {seconds} seconds"),
+        );
+        problem.retry_after = Some(seconds);
+        return Err(Refusal(Box::new(problem)));
+    }
+    Ok(next.run(request).await)
+}
+
+pub(crate) const JSON: (header::HeaderName, HeaderValue) = (
     header::CONTENT_TYPE,
     HeaderValue::from_static("application/json"),
 );
-const NO_STORE: (header::HeaderName, HeaderValue) =
+pub(crate) const NO_STORE: (header::HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// `application/json`, with whatever parameters.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
@@ -119,11 +162,17 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// A problem document on its way out.
-struct Refusal(Box<Problem>);
+pub(crate) struct Refusal(Box<Problem>);
 
 impl From<ProblemCode> for Refusal {
     fn from(code: ProblemCode) -> Self {
         Self(Box::new(code.into()))
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
     }
 }
 
@@ -155,6 +204,8 @@ impl IntoResponse for Refusal {
         let json = serde_json::to_vec(&problem).unwrap_or_default();
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         let mut response = (status, [content_type, NO_STORE], json).into_response();
+        // For the log and the counters.
+        response.extensions_mut().insert(problem.code);
         if let Some(seconds) = problem.retry_after {
             response
                 .headers_mut()

@@ -1,26 +1,39 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod ceremony;
+mod client_address;
 mod clock;
 mod config;
 mod ephemeral;
 mod evaluate;
 mod http;
 mod jwks;
+mod limits;
+mod metrics;
 mod node;
+mod observe;
+mod ready;
 mod secrets;
+mod serving;
+mod state;
 mod token;
 mod verifier;
 
 pub use address::AddressError;
+pub use ceremony::{CeremonyError, CeremonyPolicy, Trust};
+pub use client_address::{Network, NetworkError};
 pub use clock::Clock;
 pub use config::{
-    CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, UserClaim, VerifierConfig,
-    VerifierName,
+    CaseRule, ConfigError, EntryError, FetchConfig, KeySource, NodeConfig, Preset, ProviderConfig,
+    UserClaim, VerifierConfig, VerifierName,
 };
 pub use evaluate::EvaluateError;
 pub use jwks::KeySetError;
+pub use limits::{Limits, LimitsConfig, LimitsError, Stopwatch};
+pub use metrics::Metrics;
 pub use node::Node;
 pub use secrets::{LoadSecretsError, load_secrets};
+pub use state::StateError;
 pub use token::{TokenError, VerifiedUser};
 pub use verifier::IdTokenVerifier;

@@ -1,27 +1,69 @@
-//! One node: its key share, the verifiers, and where time and randomness come from.
+//! One node: its state, the verifiers, and where time and randomness come from.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
-use trefoil_protocol::social::{NodeSecrets, NodeSecretsError, SignedManifest, VerifiedManifest};
+use serde::de::DeserializeOwned;
+use trefoil_protocol::bytes::AuthKey;
+use trefoil_protocol::ceremony::{
+    ActivateRequest, CeremonyStatus, DealRequest, FinishRequest, FinishResponse, HoldRequest,
+    HoldResponse, NodeMessage, PlanRequest, PlanResponse, SignRequest,
+};
+use trefoil_protocol::social::{
+    ManifestSignature, NodeKey, NodeSecrets, NodeSecretsError, SignedManifest, VerifiedManifest,
+};
+use trefoil_store::{MemoryNodeStore, NodeStore};
 use zeroize::Zeroizing;
 
+use crate::ceremony::{self, CeremonyError, CeremonyPolicy};
 use crate::clock::Clock;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::ready::Readiness;
+use crate::serving::Serving;
+use crate::state::{Keeper, NodeState, StateError};
 use crate::verifier::IdTokenVerifier;
+
+/// Seconds for which the previous epoch is answered, unless set otherwise.
+const DEFAULT_OVERLAP: u64 = 3600;
 
 /// A node that is ready to answer; [`Node::router`] puts it on HTTP.
 pub struct Node {
-    pub(crate) secrets: NodeSecrets,
-    pub(crate) manifest: SignedManifest,
+    pub(crate) keeper: Keeper,
+    serving: RwLock<Arc<Serving>>,
+    /// One change at a time within this process; the store tells processes apart. Holds the version of the state that is
+    /// served, once one was stored.
+    turn: tokio::sync::Mutex<u64>,
+    policy: CeremonyPolicy,
+    overlap: u64,
     pub(crate) verifier: IdTokenVerifier,
     pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
     random: Mutex<Box<dyn CryptoRng + Send>>,
 }
 
 impl Node {
-    /// Puts a node together.
+    /// A node with whatever its store holds: nothing yet, where no ceremony has given it a share.
+    ///
+    /// # Errors
+    /// [`StateError`] where the state cannot be read, or belongs to another key.
+    pub async fn open(
+        store: Arc<dyn NodeStore>,
+        key: NodeKey,
+        verifier: IdTokenVerifier,
+        clock: Clock,
+        random: impl CryptoRng + Send + 'static,
+    ) -> Result<Self, StateError> {
+        let keeper = Keeper::new(store, key);
+        let (state, _) = keeper.load().await?;
+        Self::with(keeper, &state, verifier, clock, random)
+    }
+
+    /// A node of a dealt network, for development: it keeps what ceremonies give it in memory only.
     ///
     /// # Errors
     /// [`NodeSecretsError`] where the manifest names other keys for this node.
@@ -30,23 +72,221 @@ impl Node {
         manifest: &VerifiedManifest,
         verifier: IdTokenVerifier,
         clock: Clock,
-        random: impl CryptoRng + Send + 'static,
+        mut random: impl CryptoRng + Send + 'static,
     ) -> Result<Self, NodeSecretsError> {
         secrets.check_against(manifest)?;
+        let state = NodeState::dealt(&secrets, manifest);
+        let store = MemoryNodeStore::holding(secrets.key().seal(&state.expose_json(), &mut random));
+        let keeper = Keeper::new(Arc::new(store), secrets.key());
+        // Made just now of what was checked.
+        Self::with(keeper, &state, verifier, clock, random)
+            .map_err(|_| NodeSecretsError::WrongKeys(secrets.index()))
+    }
+
+    fn with(
+        keeper: Keeper,
+        state: &NodeState,
+        verifier: IdTokenVerifier,
+        clock: Clock,
+        random: impl CryptoRng + Send + 'static,
+    ) -> Result<Self, StateError> {
+        let metrics = Metrics::new(verifier.key_fetches());
+        let serving = Serving::of(state, keeper.key())?;
+        metrics.set_epoch(serving.newest(clock.now()).unwrap_or(0));
         Ok(Self {
-            secrets,
-            manifest: manifest.signed().clone(),
+            serving: RwLock::new(Arc::new(serving)),
+            keeper,
+            turn: tokio::sync::Mutex::default(),
+            policy: CeremonyPolicy::default(),
+            overlap: DEFAULT_OVERLAP,
             verifier,
             clock,
+            limits: Limits::none(),
+            metrics,
+            readiness: Readiness::default(),
             random: Mutex::new(Box::new(random)),
         })
     }
 
-    /// The manifests of later epochs than this, oldest first.
-    pub(crate) fn manifests_after(&self, epoch: u32) -> impl Iterator<Item = SignedManifest> {
-        (self.secrets.epoch() > epoch)
-            .then(|| self.manifest.clone())
-            .into_iter()
+    /// Whose plans it follows; nobody's unless set.
+    #[must_use]
+    pub fn with_policy(mut self, policy: CeremonyPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Seconds for which clients with the manifest before are still answered, 3600 unless set.
+    #[must_use]
+    pub const fn with_overlap(mut self, seconds: u64) -> Self {
+        self.overlap = seconds;
+        self
+    }
+
+    /// Takes the share of a dealt network into the store of a node that has none yet.
+    ///
+    /// # Errors
+    /// [`CeremonyError::NetworkExists`] where the store holds a network's manifest already, and
+    /// [`CeremonyError::State`].
+    pub async fn adopt_dealt(
+        &self,
+        secrets: &NodeSecrets,
+        manifest: &VerifiedManifest,
+    ) -> Result<(), CeremonyError> {
+        self.change(|state| {
+            if !state.manifests.is_empty() {
+                return Err(CeremonyError::NetworkExists);
+            }
+            *state = NodeState::dealt(secrets, manifest);
+            Ok(())
+        })
+        .await
+    }
+
+    /// What is answered from now.
+    pub(crate) fn serving(&self) -> Arc<Serving> {
+        Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The newest epoch in which it answers.
+    #[must_use]
+    pub fn epoch(&self) -> Option<u32> {
+        self.serving().newest(self.clock.now())
+    }
+
+    /// By which others know it.
+    #[must_use]
+    pub fn identity_key(&self) -> AuthKey {
+        self.keeper.key().identity_key()
+    }
+
+    /// Its place in the newest manifest, and how many nodes there are; none where it has no share of that epoch.
+    #[must_use]
+    pub fn place(&self) -> Option<(u16, usize)> {
+        self.serving().place(self.clock.now())
+    }
+
+    /// The epoch of the newest manifest that it serves; 0 for none.
+    #[must_use]
+    pub fn newest_manifest_epoch(&self) -> u32 {
+        self.serving().newest_manifest_epoch()
+    }
+
+    /// The newest manifest that it serves.
+    #[must_use]
+    pub fn manifest(&self) -> Option<SignedManifest> {
+        self.serving().manifests().last().cloned()
+    }
+
+    /// To be called every few seconds: erases shares whose time is over, and takes in what another process of this node
+    /// has stored.
+    ///
+    /// # Errors
+    /// [`StateError`] where the store fails; the next call tries again.
+    pub async fn tick(&self) -> Result<(), StateError> {
+        let now = self.clock.now();
+        self.change(|state| {
+            state.erase_due(now);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Addresses of the nodes that may know of newer manifests than this one.
+    #[must_use]
+    pub fn peers(&self) -> Vec<String> {
+        self.serving().peers().to_vec()
+    }
+
+    /// Step 1 of a ceremony.
+    ///
+    /// # Errors
+    /// [`CeremonyError`], as of all steps.
+    pub async fn plan(&self, request: &PlanRequest) -> Result<PlanResponse, CeremonyError> {
+        let mut rng = self.rng();
+        self.change(|state| {
+            ceremony::plan(state, request, self.keeper.key(), &self.policy, &mut rng)
+        })
+        .await
+    }
+
+    /// Step 2.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub async fn deal(&self, request: &DealRequest) -> Result<NodeMessage, CeremonyError> {
+        self.change(|state| ceremony::deal(state, request, self.keeper.key()))
+            .await
+    }
+
+    /// Step 3.
+    ///
+    /// # Errors
+    /// [`CeremonyError`], naming nodes whose dealings do not fit.
+    pub async fn hold(&self, request: &HoldRequest) -> Result<HoldResponse, CeremonyError> {
+        self.change(|state| ceremony::hold(state, request, self.keeper.key()))
+            .await
+    }
+
+    /// Step 4.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub async fn sign(&self, request: &SignRequest) -> Result<ManifestSignature, CeremonyError> {
+        self.change(|state| ceremony::sign(state, request, self.keeper.key()))
+            .await
+    }
+
+    /// Step 5.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub async fn activate(
+        &self,
+        request: &ActivateRequest,
+    ) -> Result<Option<NodeMessage>, CeremonyError> {
+        let activated = self
+            .change(|state| ceremony::activate(state, &request.manifest, self.keeper.key()))
+            .await?;
+        tracing::info!(epoch = self.epoch(), "serving a network's epoch");
+        Ok(activated)
+    }
+
+    /// Step 6.
+    ///
+    /// # Errors
+    /// [`CeremonyError`].
+    pub async fn finish(&self, request: &FinishRequest) -> Result<FinishResponse, CeremonyError> {
+        let now = self.clock.now();
+        self.change(|state| ceremony::finish(state, request, now, self.overlap))
+            .await
+    }
+
+    /// Where it stands.
+    ///
+    /// # Errors
+    /// [`CeremonyError::State`].
+    pub async fn status(&self) -> Result<CeremonyStatus, CeremonyError> {
+        let (state, _) = self.keeper.load().await?;
+        ceremony::status(&state, self.keeper.key())
+    }
+
+    /// Changes the state, durably, and serves what came of it.
+    async fn change<T, E: From<StateError>>(
+        &self,
+        change: impl FnMut(&mut NodeState) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut served = self.turn.lock().await;
+        let mut rng = self.rng();
+        let (answer, state, version) = self.keeper.change(&mut rng, change).await?;
+        if version == *served {
+            return Ok(answer);
+        }
+        let serving = Arc::new(Serving::of(&state, self.keeper.key())?);
+        self.metrics
+            .set_epoch(serving.newest(self.clock.now()).unwrap_or(0));
+        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
+        *served = version;
+        Ok(answer)
     }
 
     /// A generator of its own for each answer, so that answers do not wait for each other.
@@ -61,10 +301,20 @@ impl Node {
     }
 }
 
+/// Reads a step's body.
+pub(crate) fn read_step<T: DeserializeOwned>(body: &[u8]) -> Result<T, CeremonyError> {
+    // serde would also read a struct from an array of its fields' values.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(CeremonyError::Malformed);
+    }
+    serde_json::from_slice(body).map_err(|_| CeremonyError::Malformed)
+}
+
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
-            .field("secrets", &self.secrets)
+            .field("key", self.keeper.key())
+            .field("epoch", &self.epoch())
             .field("verifier", &self.verifier)
             .finish_non_exhaustive()
     }

@@ -8,17 +8,25 @@ use trefoil_protocol::bytes::EnvelopeKey;
 use trefoil_protocol::social::{VerifierId, oidc_nonce};
 use trefoil_protocol::tenant::Tenant;
 
-use crate::config::{ConfigError, NodeConfig, VerifierConfig, check_together};
+use crate::config::{ConfigError, NodeConfig, ProviderConfig, VerifierConfig, check_together};
 use crate::jwks::{Fetcher, KeyCache, KeySet, Selection};
+use crate::metrics::KeyFetches;
 use crate::token::{Algorithm, Claims, Jws, TokenError, VerifiedUser};
 
 /// All verifiers of a network with their providers' keys.
 pub struct IdTokenVerifier {
     tenants: BTreeMap<Tenant, BTreeMap<VerifierId, Verifier>>,
+    fetches: KeyFetches,
 }
 
 struct Verifier {
     config: VerifierConfig,
+    /// Several only in an aggregate; then no issuer stands there twice.
+    sources: Vec<Source>,
+}
+
+struct Source {
+    provider: ProviderConfig,
     keys: Keys,
 }
 
@@ -40,24 +48,30 @@ impl IdTokenVerifier {
         } = config;
         fetching.check()?;
         check_together(&verifiers)?;
-        let fetcher = Arc::new(Fetcher::new(&fetching)?);
+        let fetches = KeyFetches::default();
+        let fetcher = Arc::new(Fetcher::new(&fetching, fetches.clone())?);
         let mut caches: BTreeMap<String, Arc<KeyCache>> = BTreeMap::new();
         let mut tenants: BTreeMap<Tenant, BTreeMap<VerifierId, Verifier>> = BTreeMap::new();
         for config in verifiers {
-            let keys = match config.check()? {
-                Some(pinned) => Keys::Pinned(Arc::new(pinned)),
-                None => Keys::Fetched(Arc::clone(
-                    caches.entry(config.issuer.clone()).or_insert_with(|| {
-                        KeyCache::new(&config.issuer, Arc::clone(&fetcher), fetching)
-                    }),
-                )),
-            };
+            config.check()?;
+            let mut sources = Vec::new();
+            for provider in config.providers() {
+                let keys = match provider.check(&config)? {
+                    Some(pinned) => Keys::Pinned(Arc::new(pinned)),
+                    None => Keys::Fetched(Arc::clone(
+                        caches.entry(provider.issuer.clone()).or_insert_with(|| {
+                            KeyCache::new(&provider.issuer, Arc::clone(&fetcher), fetching)
+                        }),
+                    )),
+                };
+                sources.push(Source { provider, keys });
+            }
             tenants
                 .entry(config.tenant.clone())
                 .or_default()
-                .insert(config.id.clone(), Verifier { config, keys });
+                .insert(config.id.clone(), Verifier { config, sources });
         }
-        Ok(Self { tenants })
+        Ok(Self { tenants, fetches })
     }
 
     /// A verifier's configuration, as it was given.
@@ -83,9 +97,8 @@ impl IdTokenVerifier {
     ) -> Result<VerifiedUser, TokenError> {
         let verifier = self.find(tenant, verifier)?;
         let jws = Jws::parse(token)?;
-        let keys = verifier
-            .keys(jws.kid.as_deref(), jws.algorithm, now)
-            .await?;
+        let source = verifier.source(&jws)?;
+        let keys = source.keys(jws.kid.as_deref(), jws.algorithm, now).await?;
         let candidates = match keys.select(jws.kid.as_deref(), jws.algorithm) {
             Selection::Keys(candidates) => candidates,
             Selection::Unknown => return Err(TokenError::UnknownKey),
@@ -97,9 +110,16 @@ impl IdTokenVerifier {
         {
             return Err(TokenError::BadSignature);
         }
-        let nonce = verifier.config.nonce.claim(&oidc_nonce(ephemeral_key));
-        jws.payload::<Claims>()?
-            .check(&verifier.config, &nonce, now)
+        let nonce = source.provider.nonce.claim(&oidc_nonce(ephemeral_key));
+        let VerifierConfig { user, case, .. } = verifier.config;
+        let claims = jws.payload::<Claims>()?;
+        claims.check(&source.provider, &nonce, now)?;
+        VerifiedUser::from_claims(&claims, user, case)
+    }
+
+    /// Counts the fetches of providers' keys.
+    pub(crate) const fn key_fetches(&self) -> &KeyFetches {
+        &self.fetches
     }
 
     fn find(&self, tenant: &Tenant, verifier: &VerifierId) -> Result<&Verifier, TokenError> {
@@ -118,6 +138,21 @@ impl IdTokenVerifier {
 }
 
 impl Verifier {
+    /// Whose keys a token is checked with. Where there is a choice it falls by what the token says of itself; the issuer
+    /// is checked once more among the claims, when the signature holds.
+    fn source(&self, jws: &Jws<'_>) -> Result<&Source, TokenError> {
+        if let [only] = self.sources.as_slice() {
+            return Ok(only);
+        }
+        let said = jws.unverified_issuer()?;
+        let mut sources = self.sources.iter();
+        sources
+            .find(|source| source.provider.issuer == said)
+            .ok_or(TokenError::WrongIssuer)
+    }
+}
+
+impl Source {
     async fn keys(
         &self,
         kid: Option<&str>,

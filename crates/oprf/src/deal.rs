@@ -1,8 +1,5 @@
 //! A trusted dealer (Shamir 1979): for development and tests. In production nodes generate the key among themselves
 //! and no one ever holds it.
-//!
-//! Splitting is written here and not taken from a crate because the coefficients, each as secret as the key, have to
-//! be wiped; a test interpolates the result with a foreign implementation.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,11 +7,12 @@ use core::fmt;
 use curve25519_dalek::Scalar;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::element::{Element, ScalarError, key_from_bytes};
 use crate::index::NodeIndex;
 use crate::keys::{GroupKey, KeyShare, VerifyingShare};
+use crate::polynomial::Polynomial;
 
 /// The whole key of a network. Only a dealer holds one.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -84,15 +82,11 @@ impl MasterKey {
         if threshold == 0 || threshold > count {
             return Err(DealError::Threshold { threshold, count });
         }
-        // Reserved whole: growing would leave unwiped copies behind.
-        let mut coefficients = Zeroizing::new(Vec::with_capacity(usize::from(threshold)));
-        coefficients.push(self.0);
-        coefficients.extend((1..threshold).map(|_| Scalar::random(rng)));
-
+        let polynomial = Polynomial::random(&self.0, threshold, rng);
         let shares = (1..=count)
             .map(|index| {
                 let index = NodeIndex::new(index).map_err(|_| DealError::BrokenRandomness)?;
-                let value = Zeroizing::new(evaluate(&coefficients, &index.scalar()));
+                let value = polynomial.at(index);
                 KeyShare::new(index, &value).ok_or(DealError::BrokenRandomness)
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -107,14 +101,6 @@ impl MasterKey {
             shares,
         })
     }
-}
-
-/// Horner's rule, highest coefficient first.
-fn evaluate(coefficients: &[Scalar], x: &Scalar) -> Scalar {
-    coefficients
-        .iter()
-        .rev()
-        .fold(Scalar::ZERO, |sum, coefficient| sum * x + coefficient)
 }
 
 impl fmt::Debug for MasterKey {

@@ -61,6 +61,10 @@ impl VerifyingShare {
         Element::from_bytes(bytes).map(|element| Self { index, element })
     }
 
+    pub(crate) const fn new(index: NodeIndex, element: Element) -> Self {
+        Self { index, element }
+    }
+
     /// Whose it is.
     #[must_use]
     pub const fn index(&self) -> NodeIndex {

@@ -15,6 +15,8 @@ mod index;
 mod input;
 mod keys;
 mod lagrange;
+mod polynomial;
+mod reshare;
 #[cfg(test)]
 mod rfc_tests;
 
@@ -27,3 +29,4 @@ pub use evaluate::{Evaluation, EvaluationError, VerifiedEvaluation};
 pub use index::{IndexError, NodeIndex};
 pub use input::Input;
 pub use keys::{GroupKey, KeyShare, VerifyingShare};
+pub use reshare::{Commitments, ReshareError, Resharing, ShareDealing, SubShare};

@@ -128,6 +128,14 @@ fixed_bytes!(
     EnvelopeKey, 32
 );
 fixed_bytes!(
+    /// Names a ceremony of a node network: SHA-256 of its plan.
+    CeremonyId, 32
+);
+fixed_bytes!(
+    /// SHA-256 over what all nodes of a ceremony said in one step.
+    TranscriptHash, 32
+);
+fixed_bytes!(
     /// HMAC-SHA256 by which a factor knows that it was enrolled in an account.
     Binding, 32
 );

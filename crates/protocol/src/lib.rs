@@ -5,6 +5,7 @@ extern crate alloc;
 
 pub mod account;
 pub mod bytes;
+pub mod ceremony;
 pub mod change;
 pub mod commit;
 pub mod envelope;

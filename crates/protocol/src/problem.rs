@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +120,16 @@ problem_codes! {
     TokenUnverifiedEmail = "token_unverified_email", 401, "the ID token's e-mail address is not verified";
     OtherEpoch = "other_epoch", 409, "this node does not answer in that epoch; fetch the network's current manifest";
     NoShare = "no_share", 503, "this node has no share of a network's key yet";
+    PlanRefused = "plan_refused", 403, "this node was not told to follow such a plan";
+    BadPlan = "bad_plan", 422, "the plan cannot be carried out";
+    StalePlan = "stale_plan", 412, "the plan does not follow the network's current manifest";
+    NetworkExists = "network_exists", 409, "this node belongs to a network already";
+    OtherCeremony = "other_ceremony", 409, "this node is in another ceremony, or in none";
+    CeremonyDecided = "ceremony_decided", 409, "this node signed another manifest for the epoch to come; finish that ceremony first";
+    BadCeremonyMessage = "bad_ceremony_message", 422, "what another node said in the ceremony cannot be taken";
+    BadDealing = "bad_dealing", 422, "what some nodes dealt does not fit; go on without them";
+    NotAMember = "not_a_member", 403, "this node has no part in that step of the ceremony";
+    BadManifest = "bad_manifest", 422, "the manifest is not the one that follows";
     ProviderUnreachable = "provider_unreachable", 503, "the login provider's keys cannot be fetched now";
 }
 
@@ -151,6 +162,9 @@ pub struct Problem {
     /// With `other_epoch`: the newest epoch in which this node answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
+    /// With `bad_dealing` and `bad_ceremony_message`: the nodes to leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<u16>,
     /// Seconds after which to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
@@ -169,6 +183,7 @@ impl Problem {
             server_time: None,
             revision: None,
             epoch: None,
+            nodes: Vec::new(),
             retry_after: None,
         }
     }

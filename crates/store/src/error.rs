@@ -6,7 +6,8 @@ use std::sync::Arc;
 /// Why an operation of a store did nothing.
 ///
 /// The first group are answers: the store works and the request does not fit what it holds. The second group are
-/// faults of the store itself ([`StoreError::is_fault`]). In either case the operation's transaction has no effect.
+/// faults of the store itself ([`StoreError::is_fault`]). In either case the operation's transaction has no effect, but
+/// for [`StoreError::NotErased`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -58,6 +59,9 @@ pub enum StoreError {
     /// The session belongs to another account of the tenant.
     #[error("this session belongs to another account")]
     ForeignSession,
+    /// A node's state is at another version than the one that was to be replaced.
+    #[error("the node's state was changed meanwhile; load it again and redo the change")]
+    NodeStateChanged,
 
     /// More work is queued than the store takes, or it is locked; try again in a moment.
     #[error("the store is busy; try again")]
@@ -88,6 +92,13 @@ pub enum StoreError {
     /// The file is a database of something else.
     #[error("the file belongs to another application")]
     ForeignFile,
+    /// The change is kept, but what it replaced could not be erased, since somebody else reads the file. The next
+    /// replacement, check or opening tries again.
+    #[error("the change is kept, but what it replaced is not erased yet; end what reads the file")]
+    NotErased {
+        /// The version that is current now.
+        version: u64,
+    },
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -109,6 +120,7 @@ impl StoreError {
                 | Self::InUse
                 | Self::NewerSchema { .. }
                 | Self::ForeignFile
+                | Self::NotErased { .. }
                 | Self::Closed
                 | Self::Backend(_)
         )

@@ -4,6 +4,7 @@
 pub mod conformance;
 mod error;
 mod model;
+mod node_store;
 mod sqlite;
 mod store;
 
@@ -13,5 +14,6 @@ pub use model::{
     NewEntry, NewRecord, NewSession, OpenSession, OpenedSession, ReadRecord, Session, StatementUse,
     StoredRecord, TokenHash,
 };
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
+pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};

@@ -1,7 +1,7 @@
 //! One file per command.
 
 mod demo;
-mod network_dealer;
+mod network;
 mod serve_dev;
 mod serve_metadata;
 mod serve_node;
@@ -9,7 +9,7 @@ mod wallet;
 
 use serde_json::json;
 
-use crate::args::{Command, Network, Serve};
+use crate::args::{Command, Serve};
 use crate::failure::{EXIT_CODES, Failure};
 use crate::ui::Ui;
 
@@ -20,8 +20,8 @@ pub(crate) async fn run(ui: &Ui, command: Command) -> Result<(), Failure> {
         Command::Serve(Serve::Dev(arguments)) => serve_dev::run(ui, arguments).await,
         Command::Serve(Serve::Metadata(arguments)) => serve_metadata::run(ui, arguments).await,
         Command::Serve(Serve::Node(arguments)) => serve_node::run(ui, arguments).await,
-        Command::Wallet(arguments) => wallet::run(ui, arguments).await,
-        Command::Network(Network::Dealer(arguments)) => network_dealer::run(ui, &arguments),
+        Command::Wallet(arguments) => wallet::run(ui, *arguments).await,
+        Command::Network(command) => network::run(ui, command).await,
         Command::ExitCodes => {
             ui.step("exit_codes", json!({ "text": EXIT_CODES }), EXIT_CODES);
             Ok(())

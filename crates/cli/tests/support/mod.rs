@@ -57,6 +57,14 @@ pub(crate) fn command() -> Command {
         "TREFOIL_DATA",
         "TREFOIL_LISTEN",
         "TREFOIL_LOG",
+        "TREFOIL_METRICS",
+        "TREFOIL_PUBLIC_URL",
+        "TREFOIL_MANIFEST",
+        "TREFOIL_NODE_SECRETS",
+        "TREFOIL_VERIFIERS",
+        "TREFOIL_KEY_FILE",
+        "TREFOIL_TLS_CERTIFICATE",
+        "TREFOIL_TLS_KEY",
     ] {
         command.env_remove(name);
     }
@@ -88,6 +96,7 @@ pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Run {
 /// A server process of `trefoil serve …`, which has said that it serves.
 pub(crate) struct Server {
     child: Child,
+    output: BufReader<ChildStdout>,
     pub(crate) serving: Value,
 }
 
@@ -97,20 +106,49 @@ impl Server {
     }
 
     pub(crate) fn start_logging(command: &mut Command, log: Stdio) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        Self::spawn(command.stdin(Stdio::null()).stderr(log))
+    }
+
+    /// With a standard input that stays open until [`Server::close_stdin`].
+    pub(crate) fn start_with_stdin(command: &mut Command) -> Self {
+        Self::spawn(command.stdin(Stdio::piped()).stderr(Stdio::null()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        output.read_line(&mut line).unwrap();
         let serving: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("not serving: {line}"));
         assert_eq!(serving["step"], "serving", "{serving}");
-        Self { child, serving }
+        Self {
+            child,
+            output,
+            serving,
+        }
+    }
+
+    /// The next thing it says.
+    pub(crate) fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}"))
+    }
+
+    pub(crate) fn close_stdin(&mut self) {
+        drop(self.child.stdin.take().unwrap());
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for its end: the exit code.
+    pub(crate) fn ended(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
     }
 
     /// Ends it without warning.
@@ -263,11 +301,11 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
+    /// Standard error is inherited unless the command says otherwise.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -279,9 +317,33 @@ impl Talk {
     }
 
     pub(crate) fn hear(&mut self) -> Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}"))
+    }
+
+    /// The next line for people; empty at the end.
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line:?}"))
+        line
+    }
+
+    /// The first line of a standard error that is not inherited.
+    pub(crate) fn complaint(&mut self) -> String {
+        let mut line = String::new();
+        BufReader::new(self.child.stderr.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        line
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for an end without an exit code.
+    pub(crate) fn ended_by_signal(mut self) {
+        assert_eq!(self.child.wait().unwrap().code(), None);
     }
 
     pub(crate) fn say(&mut self, line: &str) {
@@ -297,6 +359,13 @@ impl Talk {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         (self.child.wait().unwrap().code().unwrap(), lines)
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -332,4 +401,12 @@ pub(crate) fn files_below(directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Free a moment ago, and not of those that systems give to clients; a manifest names ports, so they must be known
+/// before the nodes start. Tests that run at the same time look in places of their own.
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
+    let first = 10_000 + u16::try_from(std::process::id() % 600).unwrap() * 15;
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (first..20_000).filter(free).take(count).collect()
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::IdTokenVerifier;
+use crate::{AddressError, IdTokenVerifier, KeySetError};
 
 fn google(tenant: &str, id: &str, audience: &str) -> VerifierConfig {
     let (tenant, id) = (Tenant::new(tenant).unwrap(), VerifierId::new(id).unwrap());
@@ -134,6 +134,21 @@ fn an_issuer_and_audience_belong_to_one_verifier_of_the_network() {
     ] {
         assert!(text.contains(part), "{text}");
     }
+    // The same issuer in another spelling is the same issuer.
+    for spelling in [
+        "https://accounts.example.com/",
+        "https://Accounts.Example.com",
+        "https://accounts.example.com:443",
+        "https://accounts.example.com.",
+    ] {
+        let mut rival = google("rival", "accounts", "web");
+        rival.issuer = spelling.to_owned();
+        let error = refusal(vec![google("acme", "google", "web"), rival]);
+        assert!(
+            matches!(error, ConfigError::SharedAudience { .. }),
+            "{spelling}"
+        );
+    }
     // The same client id at another issuer is another app.
     let mut elsewhere = google("rival", "accounts", "web");
     elsewhere.issuer = "https://other.example.com".to_owned();
@@ -211,13 +226,19 @@ fn each_rule_of_one_verifier() {
 
 #[test]
 fn pairwise_subjects_need_one_audience_or_another_claim() {
+    let check = |verifier: &VerifierConfig| {
+        IdTokenVerifier::new(NodeConfig {
+            verifiers: vec![verifier.clone()],
+            fetching: FetchConfig::default(),
+        })
+    };
     let mut verifier = google("acme", "google", "web");
     verifier.pairwise = true;
-    assert!(verifier.check().is_ok());
+    assert!(check(&verifier).is_ok());
     verifier.audiences.push("phone".to_owned());
-    assert!(matches!(verifier.check(), Err(ConfigError::Pairwise(_))));
+    assert!(matches!(check(&verifier), Err(ConfigError::Pairwise(_))));
     verifier.user = UserClaim::TenantObject;
-    assert!(verifier.check().is_ok());
+    assert!(check(&verifier).is_ok());
 }
 
 #[test]
@@ -234,6 +255,14 @@ fn fetching_times() {
         },
         FetchConfig {
             keep_for: default.fresh_for - 1,
+            ..default
+        },
+        FetchConfig {
+            retry_pause: 0,
+            ..default
+        },
+        FetchConfig {
+            longest_pause: default.retry_pause - 1,
             ..default
         },
     ] {

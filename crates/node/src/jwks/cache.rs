@@ -1,4 +1,5 @@
-//! Keeps a provider's keys: one fetch serves many logins, a rotation is seen at once, an outage changes nothing.
+//! Keeps a provider's keys: one fetch serves many logins, a rotation is seen at once, an outage changes nothing and is
+//! asked about less and less often.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -30,11 +31,13 @@ struct State {
 #[derive(Clone, Copy)]
 struct Attempt {
     time: u64,
-    failed: bool,
+    /// In a row, this one included; 0 where it succeeded.
+    failures: u32,
 }
 
 /// No usable copy is at hand.
 pub(crate) struct Unreachable {
+    /// Seconds until somebody asks the provider again; at least 1.
     pub(crate) retry_after: u64,
 }
 
@@ -66,7 +69,7 @@ impl KeyCache {
             .copy
             .as_ref()
             .is_some_and(|(_, time)| now.saturating_sub(*time) < self.config.fresh_for);
-        if !(fresh && known(&before)) && before.cooled_down(&self.config, now) {
+        if !(fresh && known(&before)) && before.wait(&self.config, now) == 0 {
             // Where the copy would do, it is enough that somebody looks for a newer one.
             if !known(&before) || self.flight.try_lock().is_ok() {
                 self.refresh(before.count, now).await;
@@ -74,15 +77,13 @@ impl KeyCache {
         }
         let state = self.state();
         let unreachable = Unreachable {
-            retry_after: self.config.retry_pause.max(1),
+            retry_after: state.wait(&self.config, now).max(1),
         };
         match &state.copy {
             None => Err(unreachable),
             Some((_, time)) if now.saturating_sub(*time) > self.config.keep_for => Err(unreachable),
             // The key may be one that was published since the provider went down.
-            Some(_) if !known(&state) && state.last.is_some_and(|last| last.failed) => {
-                Err(unreachable)
-            }
+            Some(_) if !known(&state) && state.failures() > 0 => Err(unreachable),
             Some((keys, _)) => Ok(Arc::clone(keys)),
         }
     }
@@ -99,9 +100,13 @@ impl KeyCache {
             let result = cache.fetcher.fetch(&cache.issuer).await;
             let mut state = cache.state.write().unwrap_or_else(PoisonError::into_inner);
             state.count = state.count.wrapping_add(1);
+            let failures = match &result {
+                Ok(_) => 0,
+                Err(_) => state.failures().saturating_add(1),
+            };
             state.last = Some(Attempt {
                 time: now,
-                failed: result.is_err(),
+                failures,
             });
             match result {
                 Ok(keys) => state.copy = Some((Arc::new(keys), now)),
@@ -124,15 +129,15 @@ impl KeyCache {
 }
 
 impl State {
-    /// Whether a fetch may be made; the clock may have been set back.
-    fn cooled_down(&self, config: &FetchConfig, now: u64) -> bool {
-        self.last.is_none_or(|last| {
-            let pause = if last.failed {
-                config.retry_pause
-            } else {
-                config.cool_down
-            };
-            now.abs_diff(last.time) >= pause
+    fn failures(&self) -> u32 {
+        self.last.map_or(0, |last| last.failures)
+    }
+
+    /// Seconds until the next fetch may be made; the clock may have been set back.
+    fn wait(&self, config: &FetchConfig, now: u64) -> u64 {
+        self.last.map_or(0, |last| {
+            let passed = now.abs_diff(last.time);
+            config.pause(last.failures).saturating_sub(passed)
         })
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{KeySet, KeySetError};
 use crate::address::{self, AddressError};
 use crate::config::{ConfigError, FetchConfig};
+use crate::metrics::KeyFetches;
 
 const MAX_DISCOVERY: usize = 64 * 1024;
 const MAX_KEYS: usize = 256 * 1024;
@@ -46,10 +47,11 @@ struct Discovery {
 pub(crate) struct Fetcher {
     client: Client,
     time_limit: Duration,
+    fetches: KeyFetches,
 }
 
 impl Fetcher {
-    pub(crate) fn new(config: &FetchConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &FetchConfig, fetches: KeyFetches) -> Result<Self, ConfigError> {
         let mut roots = RootCertStore::empty();
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -68,14 +70,18 @@ impl Fetcher {
         Ok(Self {
             client,
             time_limit: Duration::from_secs(config.time_limit),
+            fetches,
         })
     }
 
     /// The keys that `issuer` publishes now.
     pub(crate) async fn fetch(&self, issuer: &str) -> Result<KeySet, FetchError> {
-        tokio::time::timeout(self.time_limit, self.discover(issuer))
+        let result = tokio::time::timeout(self.time_limit, self.discover(issuer))
             .await
-            .map_err(|_| FetchError::TimeLimit)?
+            .map_err(|_| FetchError::TimeLimit)
+            .flatten();
+        self.fetches.count(result.is_ok());
+        result
     }
 
     async fn discover(&self, issuer: &str) -> Result<KeySet, FetchError> {

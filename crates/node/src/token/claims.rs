@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::{TokenError, VerifiedUser};
-use crate::config::VerifierConfig;
+use super::TokenError;
+use crate::config::ProviderConfig;
 
 /// The claims that matter; others are not read. Each may be missing, none may stand there twice.
 #[derive(Deserialize)]
@@ -72,27 +72,28 @@ impl Audiences {
 }
 
 impl Claims {
-    /// Checks all claims at unix second `now`; `nonce` is the claim that the login's ephemeral key asks for.
+    /// Checks all claims but the user's at unix second `now`; `nonce` is the claim that the login's ephemeral key asks
+    /// for.
     pub(crate) fn check(
         &self,
-        verifier: &VerifierConfig,
+        provider: &ProviderConfig,
         nonce: &str,
         now: u64,
-    ) -> Result<VerifiedUser, TokenError> {
-        if required(self.iss.as_ref(), "iss")? != &verifier.issuer {
+    ) -> Result<(), TokenError> {
+        if required(self.iss.as_ref(), "iss")? != &provider.issuer {
             return Err(TokenError::WrongIssuer);
         }
-        self.check_audience(verifier)?;
-        self.check_times(verifier, now)?;
+        self.check_audience(provider)?;
+        self.check_times(provider, now)?;
         if required(self.nonce.as_deref(), "nonce")? != nonce {
             return Err(TokenError::WrongNonce);
         }
-        VerifiedUser::from_claims(self, verifier.user, verifier.case)
+        Ok(())
     }
 
     /// Every value must be known, not just one: a token for two apps can be used by either.
-    fn check_audience(&self, verifier: &VerifierConfig) -> Result<(), TokenError> {
-        let known = |value: &String| verifier.audiences.contains(value);
+    fn check_audience(&self, provider: &ProviderConfig) -> Result<(), TokenError> {
+        let known = |value: &String| provider.audiences.contains(value);
         let audiences = required(self.aud.as_ref(), "aud")?.values();
         if audiences.is_empty() || !audiences.iter().all(known) {
             return Err(TokenError::WrongAudience);
@@ -104,10 +105,10 @@ impl Claims {
         }
     }
 
-    fn check_times(&self, verifier: &VerifierConfig, now: u64) -> Result<(), TokenError> {
-        let latest = now.saturating_add(verifier.skew);
+    fn check_times(&self, provider: &ProviderConfig, now: u64) -> Result<(), TokenError> {
+        let latest = now.saturating_add(provider.skew);
         let NumericDate(expires) = *required(self.exp.as_ref(), "exp")?;
-        if expires.saturating_add(verifier.skew) <= now {
+        if expires.saturating_add(provider.skew) <= now {
             return Err(TokenError::Expired);
         }
         if self.nbf.is_some_and(|NumericDate(from)| from > latest) {
@@ -117,7 +118,7 @@ impl Claims {
         if issued > latest {
             return Err(TokenError::IssuedInFuture);
         }
-        if now.saturating_sub(issued) > verifier.max_age.saturating_add(verifier.skew) {
+        if now.saturating_sub(issued) > provider.max_age.saturating_add(provider.skew) {
             return Err(TokenError::TooOld);
         }
         Ok(())

@@ -84,6 +84,16 @@ impl<'a> Jws<'a> {
         })
     }
 
+    /// What the token says its issuer is, before anything is verified: good for choosing keys and for nothing else.
+    pub(crate) fn unverified_issuer(&self) -> Result<String, TokenError> {
+        #[derive(Deserialize)]
+        struct Issuer {
+            iss: Option<String>,
+        }
+        let Issuer { iss } = object(self.payload)?;
+        iss.ok_or(TokenError::MissingClaim("iss"))
+    }
+
     /// The claims; to be called once the signature holds.
     pub(crate) fn payload<T: for<'de> Deserialize<'de>>(&self) -> Result<T, TokenError> {
         object(self.payload)

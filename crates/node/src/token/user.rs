@@ -14,7 +14,7 @@ pub struct VerifiedUser(Zeroizing<String>);
 
 impl VerifiedUser {
     /// Picks the claim and applies the case rule.
-    pub(super) fn from_claims(
+    pub(crate) fn from_claims(
         claims: &Claims,
         claim: UserClaim,
         case: CaseRule,

@@ -220,16 +220,91 @@ async fn an_outage_after_the_first_fetch_changes_nothing_for_a_day() {
         .unwrap_err();
     assert_eq!(
         (problem.code.as_str(), problem.retry_after),
-        ("provider_unreachable", Some(5))
+        ("provider_unreachable", Some(299)),
+        "the pause after so many failures is five minutes, of which one second has passed"
     );
     world.provider.set_fault(Fault::None);
-    world.advance(5);
+    world.advance(299);
     assert!(
         world
             .ask(&world.token("ada", &key), &key.public())
             .await
             .is_ok()
     );
+}
+
+#[tokio::test]
+async fn a_provider_that_stays_down_is_asked_less_and_less_often() {
+    let world = World::small().await;
+    let key = EphemeralKey::random(&mut rng(10));
+    let token = world.token("ada", &key);
+    world.provider.set_fault(Fault::Down);
+    for (failures, pause) in (1..).zip([5, 10, 20, 40, 80, 160, 300, 300, 300]) {
+        // However many ask, and up to the last second, there is one fetch and the wait told is what is left of it.
+        for (passes, left) in [(0, pause), (0, pause), (pause - 1, 1)] {
+            world.advance(passes);
+            let problem = world.ask(&token, &key.public()).await.unwrap_err();
+            assert_eq!(
+                (problem.code.as_str(), problem.retry_after),
+                ("provider_unreachable", Some(left)),
+                "failure {failures}"
+            );
+            assert_eq!(world.provider.fetches().discovery, failures);
+        }
+        world.advance(1);
+    }
+    // One success, and the next outage begins with the short pause again.
+    world.provider.set_fault(Fault::None);
+    let fresh = || world.token("ada", &key);
+    assert!(world.ask(&fresh(), &key.public()).await.is_ok());
+    world.provider.set_fault(Fault::Down);
+    world.advance(24 * 3600 + 1);
+    let problem = world.ask(&fresh(), &key.public()).await.unwrap_err();
+    assert_eq!(problem.retry_after, Some(5));
+}
+
+#[tokio::test]
+async fn unknown_key_ids_during_an_outage_wait_as_long_as_any_other_fetch() {
+    let world = World::small().await;
+    let key = EphemeralKey::random(&mut rng(10));
+    let honest = world.token("ada", &key);
+    assert!(world.ask(&honest, &key.public()).await.is_ok());
+    world.provider.set_fault(Fault::Down);
+    let forged = world
+        .provider
+        .forger()
+        .unknown_kid(&world.claims("eve", &key), Algorithm::Es256)
+        .unwrap();
+    world.advance(30);
+    let before = world.provider.fetches().discovery;
+    for (failures, pause) in (1..).zip([5, 10, 20]) {
+        for _ in 0..3 {
+            let problem = world.ask(&forged, &key.public()).await.unwrap_err();
+            assert_eq!(
+                (problem.code.as_str(), problem.retry_after),
+                ("provider_unreachable", Some(pause))
+            );
+        }
+        assert_eq!(world.provider.fetches().discovery, before + failures);
+        assert!(
+            world.ask(&honest, &key.public()).await.is_ok(),
+            "the last good copy still serves"
+        );
+        world.advance(pause);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_stop_the_fetching() {
+    let world = World::small().await;
+    let key = EphemeralKey::random(&mut rng(10));
+    world.provider.set_fault(Fault::Down);
+    let token = world.token("ada", &key);
+    assert_eq!(world.refusal(&token, &key).await, "provider_unreachable");
+    world.provider.set_fault(Fault::None);
+    world.set_back(3600);
+    let token = world.token("ada", &key);
+    assert!(world.ask(&token, &key.public()).await.is_ok());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use trefoil_node::{CaseRule, FetchConfig, KeySource, UserClaim, VerifierConfig};
-use trefoil_protocol::social::{EphemeralKey, NonceForm};
+use trefoil_protocol::social::{EphemeralKey, GENERATIONS, Gathering, NonceForm, RefusedAnswer};
 use trefoil_testkit::oidc::{Algorithm, Fetches};
 
 use crate::world::{APP, World, acme, request, rng, tenant, verifier_id};
@@ -60,14 +60,32 @@ async fn every_algorithm_of_the_list_is_taken() {
 #[tokio::test]
 async fn generations_give_unrelated_secrets() {
     let world = World::small().await;
+    let key = EphemeralKey::random(&mut rng(10));
+    let mut body = request("acme", "google", &world.token("ada", &key), &key.public());
     let mut secrets = Vec::new();
-    for generation in [0, 1, 15] {
-        let key = EphemeralKey::random(&mut rng(10));
-        let mut body = request("acme", "google", &world.token("ada", &key), &key.public());
+    for generation in 0..GENERATIONS {
         body["generation"] = json!(generation);
-        secrets.push(world.login(&[0], &body, &key).await.1);
+        let secret = world.login(&[0], &body, &key).await.1;
+        assert!(
+            !secrets.contains(&secret),
+            "generation {generation} is like one before"
+        );
+        secrets.push(secret);
     }
-    assert!(secrets[0] != secrets[1] && secrets[1] != secrets[2] && secrets[0] != secrets[2]);
+    // One that was left behind can still be had: a record may not know yet that it is.
+    body["generation"] = json!(0);
+    assert!(world.login(&[0], &body, &key).await.1 == secrets[0]);
+    // An answer of one generation is no answer of another.
+    let answer = world.post(0, &body).await.unwrap();
+    let (tenant, verifier) = (tenant("acme"), verifier_id("google"));
+    let mut next = Gathering::new(&world.manifest, &key, tenant, verifier, 1);
+    assert!(matches!(
+        next.add(world.manifest.nodes()[0].index, &answer),
+        Err(RefusedAnswer::Evaluation(_))
+    ));
+    body["generation"] = json!(GENERATIONS);
+    let refused = world.post(0, &body).await.unwrap_err();
+    assert_eq!(refused.code.as_str(), "generation_out_of_range");
 }
 
 #[tokio::test]
@@ -114,6 +132,7 @@ async fn each_nonce_form_takes_its_own_only() {
     };
     let world = World::with(1, 1, verifiers, FetchConfig::default()).await;
     let key = EphemeralKey::random(&mut rng(10));
+    let thief = EphemeralKey::random(&mut rng(11));
     for verifier in 0..3 {
         for (i, form) in forms.iter().enumerate() {
             let claims = world
@@ -132,6 +151,13 @@ async fn each_nonce_form_takes_its_own_only() {
                 .await;
             if i == verifier {
                 assert!(verdict.is_ok(), "{form:?}");
+                // Captured, it serves no other key.
+                let stolen = request("acme", &format!("form-{verifier}"), &token, &thief.public());
+                assert_eq!(
+                    world.post(0, &stolen).await.unwrap_err().code.as_str(),
+                    "token_wrong_nonce",
+                    "{form:?}"
+                );
             } else {
                 assert_eq!(
                     verdict.unwrap_err().code.as_str(),

@@ -7,11 +7,17 @@
     reason = "a test's helpers may fail as the test itself"
 )]
 
+mod aggregates;
 mod attackers;
+mod book;
 mod claims;
+mod every_node;
 mod forgeries;
 mod http_form;
 mod keys;
+mod limits;
 mod login;
+mod observed;
+mod presets;
 mod secrets;
 mod world;

@@ -1,7 +1,9 @@
 //! Nodes and a provider on ephemeral loopback ports, under a clock that the test turns.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use http::StatusCode;
 use rand_chacha::ChaCha20Rng;
@@ -9,7 +11,10 @@ use rand_core::SeedableRng;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use trefoil_node::{Clock, FetchConfig, IdTokenVerifier, Node, NodeConfig, VerifierConfig};
+use trefoil_node::{
+    Clock, FetchConfig, IdTokenVerifier, Limits, LimitsConfig, Metrics, Network, Node, NodeConfig,
+    Stopwatch, VerifierConfig,
+};
 use trefoil_protocol::bytes::EnvelopeKey;
 use trefoil_protocol::factor::FactorSecret;
 use trefoil_protocol::problem::{CONTENT_TYPE, Problem};
@@ -22,12 +27,16 @@ use trefoil_testkit::oidc::{Claims, OpenIdProvider, ProviderOptions};
 pub(crate) const START: u64 = 1_800_000_000;
 /// The client id of the provider's honest tokens.
 pub(crate) const APP: &str = "acme-app";
+/// The client id of tenant `other`, where there is one.
+pub(crate) const OTHER_APP: &str = "other-app";
 
 pub(crate) struct World {
     pub(crate) provider: OpenIdProvider,
     pub(crate) manifest: VerifiedManifest,
     pub(crate) urls: Vec<String>,
     pub(crate) http: reqwest::Client,
+    /// Of each node.
+    pub(crate) metrics: Vec<Metrics>,
     time: Arc<AtomicU64>,
 }
 
@@ -79,11 +88,33 @@ impl World {
         .await
     }
 
+    /// One node with these limits behind these proxies, for the verifiers `acme/google` and `other/google`.
+    pub(crate) async fn limited(limits: &LimitsConfig, proxies: Vec<Network>) -> Self {
+        let verifiers = |provider: &OpenIdProvider| {
+            let mut other = acme(provider);
+            other.tenant = tenant("other");
+            other.audiences = vec![OTHER_APP.to_owned()];
+            vec![acme(provider), other]
+        };
+        let limits = Some((limits, proxies));
+        Self::start(1, 1, verifiers, FetchConfig::default(), limits).await
+    }
+
     pub(crate) async fn with(
         threshold: u16,
         count: u16,
         verifiers: impl FnOnce(&OpenIdProvider) -> Vec<VerifierConfig>,
         fetching: FetchConfig,
+    ) -> Self {
+        Self::start(threshold, count, verifiers, fetching, None).await
+    }
+
+    async fn start(
+        threshold: u16,
+        count: u16,
+        verifiers: impl FnOnce(&OpenIdProvider) -> Vec<VerifierConfig>,
+        fetching: FetchConfig,
+        limits: Option<(&LimitsConfig, Vec<Network>)>,
     ) -> Self {
         let time = Arc::new(AtomicU64::new(START));
         let clock = {
@@ -107,6 +138,7 @@ impl World {
             .collect();
         let dealt = deal_network(&urls, threshold, &mut rng(2)).unwrap();
         let manifest = dealt.manifest.trust_pinned().unwrap();
+        let mut metrics = Vec::new();
         for (listener, secrets) in listeners.into_iter().zip(&dealt.nodes) {
             let verifier = IdTokenVerifier::new(config.clone()).unwrap();
             let random = rng(100 + u64::from(secrets.index().get()));
@@ -118,19 +150,37 @@ impl World {
                 random,
             )
             .unwrap();
-            tokio::spawn(async move { axum::serve(listener, node.router()).await });
+            let node = match &limits {
+                None => node,
+                Some((config, proxies)) => {
+                    let clock = clock.clone();
+                    let stopwatch = Stopwatch::new(move || Duration::from_secs(clock()));
+                    let limits = Limits::new(config, proxies.clone(), &stopwatch, &mut rng(3));
+                    node.limited(limits.unwrap())
+                }
+            };
+            metrics.push(node.metrics());
+            let service = node
+                .router()
+                .into_make_service_with_connect_info::<SocketAddr>();
+            tokio::spawn(async move { axum::serve(listener, service).await });
         }
         Self {
             provider,
             manifest,
             urls,
             http: client(),
+            metrics,
             time,
         }
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
         self.time.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_back(&self, seconds: u64) {
+        self.time.fetch_sub(seconds, Ordering::SeqCst);
     }
 
     /// Honest claims of a user, bound to an ephemeral key.

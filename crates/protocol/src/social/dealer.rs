@@ -7,8 +7,7 @@ use rand_core::CryptoRng;
 use trefoil_oprf::{DealError, deal};
 
 use super::manifest::VERSION;
-use super::verified_manifest::is_base_url;
-use super::{MAX_NODES, Manifest, ManifestNode, NodeSecrets, SignedManifest};
+use super::{MAX_NODES, Manifest, ManifestNode, NodeSecrets, SignedManifest, is_base_url};
 use crate::bytes::{NetworkKey, NodeShareKey};
 
 /// What the dealer hands out. The secrets go to their nodes, one each; the manifest is public.
@@ -73,6 +72,7 @@ pub fn deal_network(
         group_key: network,
         epoch: EPOCH,
         previous: None,
+        ceremony: None,
         threshold,
         nodes: urls
             .iter()

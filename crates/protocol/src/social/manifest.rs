@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::ManifestError;
-use crate::bytes::{AuthKey, Blob, EnvelopeKey, ManifestHash, NetworkKey, NodeShareKey, Signature};
+use crate::bytes::{
+    AuthKey, Blob, CeremonyId, EnvelopeKey, ManifestHash, NetworkKey, NodeShareKey, Signature,
+};
 use crate::kdf::sha256;
 use crate::sign::AuthPrivateKey;
 use crate::versioned;
@@ -31,6 +33,8 @@ pub struct Manifest {
     pub epoch: u32,
     /// Hash of the manifest before; none in the first.
     pub previous: Option<ManifestHash>,
+    /// The ceremony that made it; none where a dealer did.
+    pub ceremony: Option<CeremonyId>,
     /// Answers that are needed: `T`.
     pub threshold: u16,
     /// By ascending index.
@@ -73,6 +77,26 @@ pub struct SignedManifest {
     pub signatures: Vec<ManifestSignature>,
 }
 
+impl ManifestSignature {
+    /// A node's signature under exact manifest bytes; `index` is its place in the manifest before, or in a first one.
+    #[must_use]
+    pub fn sign(index: u16, manifest: &Blob, key: &AuthPrivateKey) -> Self {
+        Self {
+            index,
+            signature: key.sign(LABEL, manifest.as_bytes()),
+        }
+    }
+}
+
+impl Manifest {
+    /// The bytes that are signed.
+    #[must_use]
+    pub fn to_blob(&self) -> Blob {
+        // Strings, numbers and lists only: serialising them cannot fail.
+        Blob::new(serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
 impl SignedManifest {
     /// Serialises and signs with the given nodes' identity keys.
     #[must_use]
@@ -80,17 +104,13 @@ impl SignedManifest {
         manifest: &Manifest,
         signers: impl IntoIterator<Item = (u16, &'a AuthPrivateKey)>,
     ) -> Self {
-        // Strings, numbers and lists only: serialising them cannot fail.
-        let bytes = serde_json::to_vec(manifest).unwrap_or_default();
+        let manifest = manifest.to_blob();
         let signatures = signers
             .into_iter()
-            .map(|(index, key)| ManifestSignature {
-                index,
-                signature: key.sign(LABEL, &bytes),
-            })
+            .map(|(index, key)| ManifestSignature::sign(index, &manifest, key))
             .collect();
         Self {
-            manifest: Blob::new(bytes),
+            manifest,
             signatures,
         }
     }

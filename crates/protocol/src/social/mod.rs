@@ -14,6 +14,7 @@ mod evaluate;
 mod gather;
 mod identity;
 mod manifest;
+mod node_key;
 mod node_secrets;
 #[cfg(test)]
 mod snapshot_tests;
@@ -32,9 +33,12 @@ pub use manifest::{
     MAX_CHAIN, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, ManifestSignature,
     SignedManifest,
 };
+pub use node_key::{NodeKey, NodeKeyError};
 pub use node_secrets::{NodeSecrets, NodeSecretsError};
 pub use trefoil_oprf::{
-    Committee, CommitteeError, Evaluation, EvaluationError, GroupKey, KeyShare, NodeIndex, Output,
+    Commitments, Committee, CommitteeError, Evaluation, EvaluationError, GroupKey, KeyShare,
+    NodeIndex, Output, ReshareError, Resharing, SubShare, VerifyingShare,
 };
+pub(crate) use verified_manifest::is_base_url;
 pub use verified_manifest::{ManifestError, Node, VerifiedManifest};
 pub use verifier::{VerifierId, VerifierIdError};

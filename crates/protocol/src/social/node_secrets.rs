@@ -8,7 +8,7 @@ use serde::Deserialize;
 use trefoil_oprf::{KeyShare, NodeIndex};
 use zeroize::Zeroizing;
 
-use super::VerifiedManifest;
+use super::{NodeKey, VerifiedManifest};
 use crate::bytes::{NetworkKey, decode_array, encode};
 use crate::seal::hpke::EnvelopePrivateKey;
 use crate::sign::AuthPrivateKey;
@@ -93,6 +93,36 @@ impl NodeSecrets {
             hpke_seed: seed(),
             identity_seed: seed(),
         }
+    }
+
+    /// From its parts: a ceremony's share and the seed of the key that it was sealed to, beside the node's own key.
+    #[must_use]
+    pub fn from_parts(
+        network: NetworkKey,
+        epoch: u32,
+        share: KeyShare,
+        hpke_seed: &[u8; 32],
+        key: &NodeKey,
+    ) -> Self {
+        Self {
+            network,
+            epoch,
+            share,
+            hpke_seed: Zeroizing::new(*hpke_seed),
+            identity_seed: key.expose_seed().clone(),
+        }
+    }
+
+    /// The seed of [`Self::hpke`]: keep it out of logs, errors and arguments.
+    #[must_use]
+    pub const fn expose_hpke_seed(&self) -> &Zeroizing<[u8; 32]> {
+        &self.hpke_seed
+    }
+
+    /// The node's lasting key.
+    #[must_use]
+    pub fn key(&self) -> NodeKey {
+        NodeKey::from_seed(&self.identity_seed)
     }
 
     /// The node's place.

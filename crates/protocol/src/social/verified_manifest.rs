@@ -11,9 +11,10 @@ use alloc::vec::Vec;
 use trefoil_oprf::{Committee, CommitteeError, ElementError, GroupKey, NodeIndex, VerifyingShare};
 
 use super::manifest::{
-    LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, SignedManifest, VERSION,
+    LABEL, MAX_MANIFEST, MAX_NODES, Manifest, ManifestChain, ManifestNode, ManifestSignature,
+    SignedManifest, VERSION,
 };
-use crate::bytes::{AuthKey, EnvelopeKey, ManifestHash, NetworkKey};
+use crate::bytes::{AuthKey, Blob, CeremonyId, EnvelopeKey, ManifestHash, NetworkKey};
 use crate::versioned::{self, Unread};
 
 const MAX_URL: usize = 255;
@@ -24,6 +25,7 @@ pub struct VerifiedManifest {
     committee: Committee,
     nodes: Vec<Node>,
     previous: Option<ManifestHash>,
+    ceremony: Option<CeremonyId>,
     signed: SignedManifest,
     hash: ManifestHash,
 }
@@ -190,6 +192,7 @@ impl SignedManifest {
             committee,
             nodes,
             previous: manifest.previous,
+            ceremony: manifest.ceremony,
             signed: self.clone(),
             hash: self.hash(),
         })
@@ -263,6 +266,16 @@ impl VerifiedManifest {
         Ok(())
     }
 
+    /// Whether one of this manifest's nodes signed these bytes of the next.
+    #[must_use]
+    pub fn signed_by(&self, manifest: &Blob, signature: &ManifestSignature) -> bool {
+        self.node(signature.index).is_some_and(|node| {
+            node.identity_key
+                .verify(LABEL, manifest.as_bytes(), &signature.signature)
+                .is_ok()
+        })
+    }
+
     /// The nodes' public keys, ready to verify and combine answers.
     #[must_use]
     pub const fn committee(&self) -> &Committee {
@@ -299,6 +312,33 @@ impl VerifiedManifest {
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// Hash of the manifest before; none for a first one.
+    #[must_use]
+    pub const fn previous(&self) -> Option<ManifestHash> {
+        self.previous
+    }
+
+    /// The ceremony that made it; none where a dealer did.
+    #[must_use]
+    pub const fn ceremony(&self) -> Option<CeremonyId> {
+        self.ceremony
+    }
+
+    /// The node at a place.
+    #[must_use]
+    pub fn node(&self, index: u16) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.index.get() == index)
+    }
+
+    /// The place of whoever has this identity key.
+    #[must_use]
+    pub fn place_of(&self, identity: &AuthKey) -> Option<NodeIndex> {
+        let mut nodes = self.nodes.iter();
+        nodes
+            .find(|node| node.identity_key == *identity)
+            .map(|node| node.index)
     }
 
     /// SHA-256 of the exact manifest bytes.
@@ -377,7 +417,7 @@ fn check_places(nodes: &[Node]) -> Result<(), ManifestError> {
 
 /// `https://host[:port][/path]`, or `http` where the host is this machine; printable ASCII, no `/` at the end, no
 /// query, fragment or user.
-pub(super) fn is_base_url(url: &str) -> bool {
+pub(crate) fn is_base_url(url: &str) -> bool {
     let plain = |b: u8| {
         b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'@' | b'\\' | b'"' | b'<' | b'>')
     };

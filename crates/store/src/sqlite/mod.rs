@@ -1,4 +1,5 @@
-//! The SQLite back end: `records.db` and `nonces.db` in one directory, one writer thread, a few readers.
+//! The SQLite back ends: for a metadata server `records.db` and `nonces.db` in one directory, one writer thread, a few
+//! readers; for a node `node.db`.
 
 mod commit;
 mod create;
@@ -6,6 +7,9 @@ mod delete;
 mod factors;
 mod kit;
 mod login;
+mod node;
+#[cfg(all(test, feature = "conformance"))]
+mod node_tests;
 mod nonce;
 mod nonces;
 mod read;
@@ -23,6 +27,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::params;
 use trefoil_protocol::bytes::SealedNonce;
 
+pub use self::node::SqliteNodeStore;
 use self::nonces::{NewNonce, NonceDb};
 use self::readers::Readers;
 use self::writer::Writer;
@@ -76,13 +81,7 @@ impl SqliteOptions {
     /// [`StoreError::InUse`], [`StoreError::NewerSchema`], [`StoreError::ForeignFile`], [`StoreError::Corrupt`],
     /// [`StoreError::ReadOnly`], or another fault.
     pub fn open(self) -> Result<SqliteStore, StoreError> {
-        std::fs::create_dir_all(&self.directory).map_err(file_error)?;
-        let lock = private_file(&self.directory.join(LOCK_FILE))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse),
-            Err(TryLockError::Error(error)) => return Err(file_error(error)),
-        }
+        let lock = lock_directory(&self.directory)?;
         let (records_path, nonces_path) = (
             self.directory.join(RECORDS_FILE),
             self.directory.join(NONCES_FILE),
@@ -202,6 +201,17 @@ impl MetadataStore for SqliteStore {
             read.await?;
             write.await
         })
+    }
+}
+
+/// Makes the directory and keeps other processes out of it until the file is dropped.
+fn lock_directory(directory: &Path) -> Result<File, StoreError> {
+    std::fs::create_dir_all(directory).map_err(file_error)?;
+    let lock = private_file(&directory.join(LOCK_FILE))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(file_error(error)),
     }
 }
 

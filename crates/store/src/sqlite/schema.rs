@@ -1,4 +1,4 @@
-//! The two database files: their tables, their versions and how they are opened.
+//! The database files: their tables, their versions and how they are opened.
 //!
 //! A table's primary key starts with the tenant. There are no sequences and no foreign keys, so the same layout works on
 //! distributed databases; an account's rows are written by one transaction.
@@ -31,6 +31,10 @@ pub(super) const RECORDS: Schema = Schema {
 pub(super) const NONCES: Schema = Schema {
     application_id: 0x5472_666e,
     steps: &[NONCES_1],
+};
+pub(super) const NODE: Schema = Schema {
+    application_id: 0x5472_666b,
+    steps: &[NODE_1],
 };
 
 const RECORDS_1: &str = "
@@ -132,6 +136,21 @@ CREATE TABLE nonces (
 CREATE INDEX unsettled_nonces ON nonces (tenant, account_id, nonce_hash) WHERE settled = 0;
 ";
 
+const NODE_1: &str = "
+-- One row: everything that a node must not lose, sealed by it.
+CREATE TABLE node_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+);
+
+-- One row, rewritten to see whether durable writes work.
+CREATE TABLE health (
+    id INTEGER PRIMARY KEY,
+    checked_at INTEGER NOT NULL
+);
+";
+
 /// Opens the file for writing, creates or upgrades its tables.
 pub(super) fn open_writer(
     path: &Path,
@@ -183,25 +202,15 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether the open file is one of this kind, in a version that is known.
+pub(super) fn check(connection: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    versions(connection, schema).map(drop)
+}
+
 fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreError> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let application_id: i32 =
-        transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let version: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    let known = u32::try_from(schema.steps.len()).map_err(StoreError::backend)?;
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let is_new = application_id == 0 && version == 0 && tables == 0;
-    if !is_new && application_id != schema.application_id {
-        return Err(StoreError::ForeignFile);
-    }
-    if version > known {
-        return Err(StoreError::NewerSchema {
-            found: version,
-            known,
-        });
-    }
+    let (version, known) = versions(&transaction, schema)?;
     for step in schema
         .steps
         .iter()
@@ -213,6 +222,27 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<(), StoreErro
     transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// The file's schema version, 0 where it is new, and the newest one known.
+fn versions(connection: &Connection, schema: &Schema) -> Result<(u32, u32), StoreError> {
+    let application_id: i32 =
+        connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let known = u32::try_from(schema.steps.len()).map_err(StoreError::backend)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_new = application_id == 0 && version == 0 && tables == 0;
+    if !is_new && application_id != schema.application_id {
+        return Err(StoreError::ForeignFile);
+    }
+    if version > known {
+        return Err(StoreError::NewerSchema {
+            found: version,
+            known,
+        });
+    }
+    Ok((version, known))
 }
 
 #[cfg(test)]

@@ -109,6 +109,7 @@ impl MovingNetwork {
             group_key: network,
             epoch,
             previous: before.map(|before| before.manifest.hash()),
+            ceremony: None,
             threshold,
             nodes: named
                 .map(|(node, secrets)| ManifestNode {

@@ -28,6 +28,10 @@ impl VerifierSettings {
         }
         Ok(Self(config))
     }
+
+    pub(super) fn config(&self) -> NodeConfig {
+        self.0.clone()
+    }
 }
 
 /// A node on a loopback port of its own.

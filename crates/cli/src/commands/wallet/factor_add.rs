@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::browser::BrowserLogin;
 use super::opening::{self, IdTokenSource};
 use super::setup::Setup;
 use super::{factor_list, words};
@@ -78,8 +79,9 @@ fn new_login(arguments: &FactorAdd) -> Result<Option<IdTokenSource>, Failure> {
     let user = arguments.new_dev_user.clone().map(IdTokenSource::DevUser);
     let given =
         || Source::of(arguments.new_id_token_file.as_deref(), false).map(IdTokenSource::Given);
-    let source = user.or_else(given);
-    let missing =
-        "say how the new social login is made: --new-dev-user NAME or --new-id-token-file FILE";
+    let browser = || BrowserLogin::of_new(arguments).map(IdTokenSource::browser);
+    let source = user.or_else(given).or_else(browser);
+    let missing = "say how the new social login is made: --new-issuer URL and --new-client-id ID, \
+                   --new-id-token-file FILE or --new-dev-user NAME";
     source.map(Some).ok_or_else(|| Failure::usage(missing))
 }

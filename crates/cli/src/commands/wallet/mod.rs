@@ -1,5 +1,6 @@
 //! `trefoil wallet`: a wallet app on the command line.
 
+mod browser;
 pub(super) mod ethereum;
 mod export;
 mod factor_add;
@@ -31,7 +32,7 @@ pub(crate) async fn run(ui: Ui, arguments: Wallet) -> Result<(), Failure> {
         WalletCommand::Factor(Factor::List(arguments)) => {
             factor_list::run(&setup, &arguments).await
         }
-        WalletCommand::Factor(Factor::Add(arguments)) => factor_add::run(&setup, arguments).await,
+        WalletCommand::Factor(Factor::Add(arguments)) => factor_add::run(&setup, *arguments).await,
         WalletCommand::Factor(Factor::Remove(arguments)) => {
             factor_remove::run(&setup, &arguments).await
         }

@@ -11,6 +11,7 @@ use trefoil_protocol::bytes::AccountId;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::browser::BrowserLogin;
 use super::setup::Setup;
 use crate::app::{AppFile, Verifier};
 use crate::args::Factors;
@@ -159,7 +160,7 @@ pub(super) fn bring_offline(
 
 /// The account that this device knows, where nothing else says which one is meant.
 fn only_account(trefoil: &Trefoil) -> Result<AccountId, Failure> {
-    const GIVE: &str = "log in (--dev-user, --id-token-file), or give a recovery phrase (--phrase) or a dApp share";
+    const GIVE: &str = "log in (--issuer and --client-id, --id-token-file, --dev-user), or give a recovery phrase (--phrase) or a dApp share";
     match trefoil.known_accounts()?.as_slice() {
         [account] => Ok(*account),
         [] => Err(Failure::new(
@@ -234,15 +235,21 @@ pub(super) fn shown(account: &Account) -> Value {
 pub(super) enum IdTokenSource {
     DevUser(String),
     Given(Source),
+    Browser(Box<BrowserLogin>),
 }
 
 impl IdTokenSource {
     fn of(given: &Factors) -> Option<Self> {
         let user = given.dev_user.clone().map(Self::DevUser);
         user.or_else(|| Source::of(given.id_token_file.as_deref(), given.id_token).map(Self::Given))
+            .or_else(|| BrowserLogin::of(given).map(Self::browser))
     }
 
-    /// The ID token for this login. Unless a development provider gives it, the nonce that it must carry is shown first.
+    pub(super) fn browser(login: BrowserLogin) -> Self {
+        Self::Browser(Box::new(login))
+    }
+
+    /// The ID token for this login. Where the user is to bring it, the nonce that it must carry is shown first.
     pub(super) async fn fetch(
         self,
         ui: Ui,
@@ -258,6 +265,7 @@ impl IdTokenSource {
                 )
                 .await?
             }
+            Self::Browser(browser) => browser.id_token(ui, nonce).await?,
             Self::Given(source) => {
                 ui.step(
                     "oidc_nonce",

@@ -5,7 +5,8 @@ use trefoil_protocol::social::VerifierId;
 use trefoil_protocol::tenant::Tenant;
 
 use super::*;
-use crate::config::{CaseRule, UserClaim};
+use crate::config::{CaseRule, UserClaim, VerifierConfig};
+use crate::token::VerifiedUser;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -30,9 +31,9 @@ fn check_with(verifier: &VerifierConfig, changes: Value) -> Result<String, Token
         .unwrap()
         .extend(changes.as_object().unwrap().clone());
     let claims: Claims = serde_json::from_value(claims).map_err(|_| TokenError::Malformed)?;
-    claims
-        .check(verifier, "n", NOW)
-        .map(|user| user.as_str().to_owned())
+    claims.check(&verifier.providers().next().unwrap(), "n", NOW)?;
+    let user = VerifiedUser::from_claims(&claims, verifier.user, verifier.case)?;
+    Ok(user.as_str().to_owned())
 }
 
 fn check(changes: Value) -> Result<(), TokenError> {

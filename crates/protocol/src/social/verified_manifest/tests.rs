@@ -159,6 +159,10 @@ fn each_wrong_value_has_its_own_error() {
         changed(|m| m.group_key = NetworkKey::from_bytes([0; 32])),
         ManifestError::GroupKey(ElementError::Identity)
     );
+    assert_eq!(
+        changed(|m| m.group_key = NetworkKey::from_bytes(identity)),
+        ManifestError::GroupKey(ElementError::NotCanonical)
+    );
     assert_eq!(changed(|m| m.nodes[0].index = 0), ManifestError::ZeroIndex);
     assert_eq!(
         changed(|m| m.nodes[1].index = 1),
@@ -318,6 +322,7 @@ fn next(dealt: &DealtNetwork, master: &MasterKey, previous: &SignedManifest) -> 
         group_key,
         epoch: 2,
         previous: Some(previous.hash()),
+        ceremony: None,
         threshold: 2,
         nodes: nodes.collect(),
     }

@@ -1,0 +1,36 @@
+//! Plans that the operator of this node has approved, one a line in a file of the data directory.
+
+use std::path::{Path, PathBuf};
+
+use trefoil_protocol::bytes::CeremonyId;
+
+use crate::failure::Failure;
+use crate::files;
+
+const FILE: &str = "approved-plans";
+
+/// Read at each plan, so that an approval needs no restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Approvals(PathBuf);
+
+impl Approvals {
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self(directory.join(FILE))
+    }
+
+    /// Whether the plan was approved; without a file none was.
+    pub(crate) fn holds(&self, plan: &CeremonyId) -> bool {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        text.lines().any(|line| line.trim().parse() == Ok(*plan))
+    }
+
+    /// Approves a plan.
+    pub(crate) fn add(&self, plan: &CeremonyId) -> Result<(), Failure> {
+        if self.holds(plan) {
+            return Ok(());
+        }
+        let mut text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        text.push_str(&format!("{plan}\n"));
+        files::write(&self.0, &text)
+    }
+}

@@ -1,0 +1,46 @@
+//! What a node does while nobody asks: it erases shares whose time is over, and takes manifests that it missed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use trefoil_client::HttpTransport;
+use trefoil_client::ceremony::fetch_manifests_after;
+use trefoil_node::Node;
+use trefoil_protocol::ceremony::ActivateRequest;
+
+const TICK: Duration = Duration::from_secs(2);
+/// Ticks between two looks at what the others serve; the first comes at once, for a node that was away.
+const LOOK_EVERY: u32 = 30;
+
+pub(super) async fn run(node: Arc<Node>) {
+    let Ok(transport) = HttpTransport::new() else {
+        return;
+    };
+    for tick in 0_u32.. {
+        if let Err(error) = node.tick().await {
+            tracing::error!(%error, "the node's state could not be looked after; this is tried again");
+        }
+        if tick.is_multiple_of(LOOK_EVERY) {
+            catch_up(&node, &transport).await;
+        }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// A manifest that was signed while this node was away is taken from whoever serves it: with it the share that this node
+/// held for it comes into use.
+async fn catch_up(node: &Node, transport: &HttpTransport) {
+    for url in node.peers() {
+        let known = node.newest_manifest_epoch();
+        let Ok(chain) = fetch_manifests_after(transport, &url, known).await else {
+            continue;
+        };
+        for manifest in chain.manifests {
+            let request = ActivateRequest { manifest };
+            if let Err(error) = node.activate(&request).await {
+                tracing::warn!(%error, from = url, "a manifest that another node serves cannot be used");
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! `trefoil serve node` as a deployment runs it: the real binary, real sockets, attackers.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod floods;
+mod limits;
+mod metrics;
+mod settings;
+mod stopping;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;
+mod world;

@@ -1,0 +1,188 @@
+//! TLS: handshakes, versions of HTTP, renewal.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Method, Version};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::CertificateDer;
+use trefoil_client::transport::{HttpTransport, Request, Transport as _};
+use url::Url;
+
+use crate::support::Server;
+use crate::world::{ACME, World, port};
+
+/// A certificate authority and a certificate for `localhost` by it.
+pub(crate) struct Authority {
+    root: CertificateDer<'static>,
+    chain: String,
+    key: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca_key = KeyPair::generate().unwrap();
+        let ca = params.self_signed(&ca_key).unwrap();
+        let issuer = Issuer::new(params, ca_key);
+        let key = KeyPair::generate().unwrap();
+        let names = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let leaf = names.signed_by(&key, &issuer).unwrap();
+        Self {
+            root: ca.der().clone(),
+            chain: leaf.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    /// Puts certificate and key where the settings of [`tls`] say they are.
+    pub(crate) fn install(&self, world: &World) {
+        std::fs::write(world.path("chain.pem"), &self.chain).unwrap();
+        world.write_private("key.pem", &self.key);
+    }
+
+    /// A client that trusts this authority too.
+    pub(crate) fn client(&self) -> HttpTransport {
+        let builder = HttpTransport::builder().add_root(self.root.to_vec());
+        builder.build().unwrap()
+    }
+
+    async fn is_taken(&self, base: &str) -> bool {
+        let url = Url::parse(&format!("{base}/healthz")).unwrap();
+        let answer = self.client().send(Request::new(Method::GET, url)).await;
+        answer.is_ok_and(|answer| answer.status.is_success())
+    }
+}
+
+pub(crate) fn tls(world: &World) -> String {
+    let (chain, key) = (world.text("chain.pem"), world.text("key.pem"));
+    format!("[tls]\ncertificate = \"{chain}\"\nkey = \"{key}\"\n")
+}
+
+pub(crate) fn https(server: &Server) -> String {
+    format!("https://localhost:{}", port(server, "listen"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_come_over_tls() {
+    let world = World::new().await;
+    let authority = Authority::new();
+    authority.install(&world);
+    let node = world.serve(&tls(&world));
+    assert_eq!(node.serving["scheme"], "https");
+    let base = https(&node);
+    world
+        .login(&authority.client(), &base, ACME, "alice")
+        .await
+        .unwrap();
+    assert!(!Authority::new().is_taken(&base).await, "a stranger's root");
+    node.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_2_and_http_1_are_spoken() {
+    let world = World::new().await;
+    let authority = Authority::new();
+    authority.install(&world);
+    let node = world.serve(&tls(&world));
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.root.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    for (alpn, version) in [
+        (vec![b"h2".to_vec(), b"http/1.1".to_vec()], Version::HTTP_2),
+        (vec![b"http/1.1".to_vec()], Version::HTTP_11),
+        (vec![], Version::HTTP_11),
+    ] {
+        let mut config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .no_proxy()
+            .build()
+            .unwrap();
+        let url = format!("{}/v1/manifest", https(&node));
+        let answer = client.get(url).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+    }
+    // Without TLS HTTP/2 is spoken to whoever begins with it.
+    let plain = world.serve("");
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(
+            rustls::ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth(),
+        )
+        .http2_prior_knowledge()
+        .build()
+        .unwrap();
+    let url = format!("{}/v1/manifest", crate::world::http(&plain));
+    let answer = client.get(url).send().await.unwrap();
+    assert_eq!(answer.version(), Version::HTTP_2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_gets_nowhere_on_a_tls_port() {
+    let world = World::new().await;
+    let authority = Authority::new();
+    authority.install(&world);
+    let node = world.serve(&tls(&world));
+    let mut stream = TcpStream::connect(("127.0.0.1", port(&node, "listen"))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .unwrap();
+    let mut answer = Vec::new();
+    // A TLS alert at most, then the end; a reset is an end too.
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    assert!(answer.len() < 20, "{answer:?}");
+    assert!(authority.is_taken(&https(&node)).await);
+}
+
+async fn until_taken(authority: &Authority, base: &str) {
+    let begun = Instant::now();
+    while !authority.is_taken(base).await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "not taken up");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_taken_up_without_a_restart() {
+    let world = World::new().await;
+    let (first, second, third) = (Authority::new(), Authority::new(), Authority::new());
+    first.install(&world);
+    let node = world.serve(&tls(&world));
+    let base = https(&node);
+    assert!(first.is_taken(&base).await);
+
+    // Asked to, with files that are no pair: the certificate in use stays.
+    std::fs::write(world.path("chain.pem"), &second.chain).unwrap();
+    node.signal("HUP");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(first.is_taken(&base).await);
+
+    second.install(&world);
+    let begun = Instant::now();
+    node.signal("HUP");
+    until_taken(&second, &base).await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "at once");
+    assert!(!first.is_taken(&base).await);
+
+    // Not asked to.
+    third.install(&world);
+    until_taken(&third, &base).await;
+    assert!(!second.is_taken(&base).await);
+    node.stop();
+}

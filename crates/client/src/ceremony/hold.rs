@@ -1,0 +1,112 @@
+//! Step 3: `T` dealings to every member, without those of dealers who are found to lie.
+
+use std::collections::BTreeSet;
+
+use trefoil_protocol::bytes::Blob;
+use trefoil_protocol::ceremony::{Held, HoldRequest, HoldResponse, NodeMessage, VerifiedPlan};
+use trefoil_protocol::problem::ProblemCode;
+use trefoil_protocol::social::SignedManifest;
+
+use super::call::Refused;
+use super::{CeremonyError, Chain, Coordinator, NodeTrouble, Parties, Party};
+
+/// The manifest to come, which every member holds its share of.
+pub(super) struct Next {
+    pub(super) manifest: Blob,
+    pub(super) held: Vec<NodeMessage>,
+}
+
+impl Coordinator {
+    pub(super) async fn hold(
+        &self,
+        plan: &VerifiedPlan,
+        parties: &Parties,
+        joins: Vec<NodeMessage>,
+        dealings: Vec<(u16, NodeMessage)>,
+        chain: Option<&Chain>,
+    ) -> Result<Next, CeremonyError> {
+        let needed = match chain {
+            Some(chain) => usize::from(chain.newest().threshold()),
+            None => plan.nodes().len(),
+        };
+        let mut liars: BTreeSet<u16> = BTreeSet::new();
+        loop {
+            let honest = dealings
+                .iter()
+                .filter(|(dealer, _)| !liars.contains(dealer));
+            let chosen: Vec<(u16, NodeMessage)> = honest.take(needed).cloned().collect();
+            if chosen.len() < needed {
+                return Err(CeremonyError::TooFewDealers {
+                    needed,
+                    given: chosen.len(),
+                    liars: liars.into_iter().collect(),
+                });
+            }
+            let asked: Vec<u16> = chosen.iter().map(|(dealer, _)| *dealer).collect();
+            let request = HoldRequest {
+                ceremony: plan.ceremony(),
+                joins: joins.clone(),
+                dealings: chosen.into_iter().map(|(_, dealing)| dealing).collect(),
+            };
+            let members: Vec<&Party> = parties.members.iter().collect();
+            let answers = self.caller.all(&members, "hold", &request).await;
+            let found = accused(&answers, &asked);
+            if found.is_empty() {
+                return agreed(plan, answers);
+            }
+            tracing::warn!(dealers = ?found, "members refuse what these nodes dealt; going on without them");
+            liars.extend(found);
+        }
+    }
+}
+
+/// The dealers of those asked whom a member refuses.
+fn accused(answers: &[(Party, Result<HoldResponse, Refused>)], asked: &[u16]) -> Vec<u16> {
+    let problems = answers.iter().filter_map(|(_, answer)| match answer {
+        Err(Refused::Problem(problem)) if problem.code == ProblemCode::BadDealing => Some(problem),
+        _ => None,
+    });
+    problems
+        .flat_map(|problem| problem.nodes.iter().copied())
+        .filter(|dealer| asked.contains(dealer))
+        .collect()
+}
+
+/// Every member holds its share, and they all speak of one manifest.
+fn agreed(
+    plan: &VerifiedPlan,
+    answers: Vec<(Party, Result<HoldResponse, Refused>)>,
+) -> Result<Next, CeremonyError> {
+    let mut trouble = Vec::new();
+    let mut next: Option<Next> = None;
+    for (party, answer) in answers {
+        match answer {
+            Err(refused) => trouble.push(refused.into_trouble(&party.url)),
+            Ok(HoldResponse { manifest, held }) => {
+                let next = next.get_or_insert_with(|| Next {
+                    manifest: manifest.clone(),
+                    held: Vec::new(),
+                });
+                let hash = SignedManifest {
+                    manifest: manifest.clone(),
+                    signatures: Vec::new(),
+                }
+                .hash();
+                let key = |index| plan.node(index).map(|node| node.identity_key);
+                if next.manifest != manifest || Held::verify(&held, hash, key).is_err() {
+                    trouble.push(NodeTrouble {
+                        url: party.url,
+                        what: "speaks of another manifest than the others".to_owned(),
+                        problem: None,
+                    });
+                } else {
+                    next.held.push(held);
+                }
+            }
+        }
+    }
+    match next {
+        Some(next) if trouble.is_empty() => Ok(next),
+        _ => Err(CeremonyError::Members(trouble)),
+    }
+}
