@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Server, finish};
+use crate::support::{Server, finish, trefoil};
 use crate::tls::{Authority, tls};
 use crate::world::{World, get, http, port};
 
@@ -160,8 +160,8 @@ async fn outside_loopback_needs_tls_or_a_proxy() {
 async fn a_node_whose_store_does_not_work_is_not_ready() {
     let world = World::new().await;
     // A share goes only with the key that it was dealt with.
-    let foreign = std::fs::read_to_string(world.path("net/node-2.key")).unwrap();
-    world.write_private("sealing.key", &foreign);
+    let foreign = world.text("sealing.key");
+    trefoil(&["--json", "network", "new-key", "--out", &foreign], b"").ok();
     let data = format!(
         "data = \"{}\"\nkey_file = \"{}\"\n",
         world.text("data"),
