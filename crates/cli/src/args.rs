@@ -180,6 +180,10 @@ pub(crate) enum Network {
     Move(MoveKey),
     /// Agree, as a node's operator, to one plan that its settings do not cover
     Approve(Approve),
+    /// Write a node's key and shares to one file, sealed with a passphrase; the node may be running
+    Backup(NodeBackup),
+    /// Make a node again from its backup
+    Restore(NodeRestore),
     /// Show where nodes stand
     Status(NetworkStatus),
 }
@@ -244,6 +248,38 @@ pub(crate) struct Approve {
     /// The plan to agree to
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeBackup {
+    /// The node's data directory
+    #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
+    pub(crate) data: PathBuf,
+    /// The node's key file
+    #[arg(long, value_name = "FILE", env = "TREFOIL_KEY_FILE")]
+    pub(crate) key_file: PathBuf,
+    /// The backup, a new file (mode 0600)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Read the passphrase, 12 characters or more, from this file, or - for standard input, instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeRestore {
+    /// The backup
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: PathBuf,
+    /// The node's data directory, which must be new or empty
+    #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
+    pub(crate) data: PathBuf,
+    /// The node's key file, a new one (mode 0600)
+    #[arg(long, value_name = "FILE", env = "TREFOIL_KEY_FILE")]
+    pub(crate) key_file: PathBuf,
+    /// Read the passphrase from this file, or - for standard input, instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -8,15 +8,18 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
 
-/// No file that a command reads is larger.
+/// No file that a command reads is larger, unless it says so.
 const MAX_FILE: u64 = 1024 * 1024;
 
 /// Reads a whole file; errors name the path and nothing of the content.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    read_open(
-        path,
-        File::open(path).map_err(|source| Failure::io("read", path, &source))?,
-    )
+    read_at_most(path, MAX_FILE)
+}
+
+/// The same for files that may be larger.
+pub(crate) fn read_at_most(path: &Path, max: u64) -> Result<Zeroizing<String>, Failure> {
+    let file = File::open(path).map_err(|source| Failure::io("read", path, &source))?;
+    read_open(path, file, max)
 }
 
 /// Reads a file with a secret; on Unix only where group and others have no right to it.
@@ -36,25 +39,25 @@ pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
             return Err(Failure::new(Exit::Usage, "bad_settings", message));
         }
     }
-    read_open(path, file)
+    read_open(path, file, MAX_FILE)
 }
 
-fn read_open(path: &Path, file: File) -> Result<Zeroizing<String>, Failure> {
+fn read_open(path: &Path, file: File, max: u64) -> Result<Zeroizing<String>, Failure> {
     let length = file
         .metadata()
         .map(|metadata| metadata.len())
         .unwrap_or_default()
-        .min(MAX_FILE);
+        .min(max);
     // Reserved ahead, so that growing leaves no copy of a secret behind.
     let mut text = Zeroizing::new(String::with_capacity(
         usize::try_from(length).unwrap_or_default() + 1,
     ));
     let read = file
-        .take(MAX_FILE + 1)
+        .take(max + 1)
         .read_to_string(&mut text)
         .map_err(|source| Failure::io("read", path, &source))?;
-    if read as u64 > MAX_FILE {
-        let message = format!("{} is larger than {MAX_FILE} bytes", path.display());
+    if read as u64 > max {
+        let message = format!("{} is larger than {max} bytes", path.display());
         return Err(Failure::new(Exit::Input, "file_too_large", message));
     }
     Ok(text)

@@ -50,6 +50,16 @@ impl Source {
             ))),
         }
     }
+
+    /// Reads a secret that is new: who types it at a prompt types it twice.
+    pub(crate) fn read_new(&self, ui: Ui, what: &str) -> Result<Zeroizing<String>, Failure> {
+        let first = self.read(ui, what)?;
+        if matches!(self, Self::Prompt) && self.read(ui, &format!("{what} again"))? != first {
+            let message = format!("the {what} was not typed the same twice: try again");
+            return Err(Failure::new(Exit::Input, "bad_input", message));
+        }
+        Ok(first)
+    }
 }
 
 fn line(what: &str) -> Result<Zeroizing<String>, Failure> {

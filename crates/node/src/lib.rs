@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod address;
+mod backup;
 mod ceremony;
 mod client_address;
 mod clock;
@@ -21,6 +22,7 @@ mod token;
 mod verifier;
 
 pub use address::AddressError;
+pub use backup::{Backup, BackupError, KdfCost, Passphrase, RestoredNode};
 pub use ceremony::{CeremonyError, CeremonyPolicy, Trust};
 pub use client_address::{Network, NetworkError};
 pub use clock::Clock;

@@ -56,15 +56,10 @@ impl Keeper {
         let Some(stored) = self.store.load().await? else {
             return Ok((NodeState::new(), None));
         };
-        let opened = self
-            .key
-            .open(&stored.sealed)
-            .map_err(|_| StateError::WrongKey)?;
-        let state: NodeState = serde_json::from_slice(&opened).map_err(|_| StateError::Form)?;
-        if !state.is_known_version() {
-            return Err(StateError::Form);
-        }
-        Ok((state, Some(stored.version)))
+        Ok((
+            NodeState::open(&stored.sealed, &self.key)?,
+            Some(stored.version),
+        ))
     }
 
     /// Applies `change` to the current state and stores the result, if that is another. Gives what `change` answers, and
@@ -94,6 +89,17 @@ impl Keeper {
 }
 
 impl NodeState {
+    /// Opens what was stored.
+    pub(crate) fn open(sealed: &[u8], key: &NodeKey) -> Result<Self, StateError> {
+        let opened = key.open(sealed).map_err(|_| StateError::WrongKey)?;
+        let state: Self = serde_json::from_slice(&opened).map_err(|_| StateError::Form)?;
+        if state.is_known_version() {
+            Ok(state)
+        } else {
+            Err(StateError::Form)
+        }
+    }
+
     /// As it is sealed: keep it out of logs, errors and arguments.
     pub(crate) fn expose_json(&self) -> Zeroizing<Vec<u8>> {
         to_json(self)

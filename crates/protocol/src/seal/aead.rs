@@ -1,4 +1,4 @@
-//! XChaCha20-Poly1305 with a random 24-byte nonce in front, always with associated data.
+//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) with a random 24-byte nonce in front, always with associated data.
 
 use alloc::vec::Vec;
 
@@ -11,8 +11,10 @@ use super::OpenError;
 
 const NONCE: usize = 24;
 
-/// `nonce || ciphertext || tag`, 40 bytes longer than the plaintext.
-pub(crate) fn seal(
+/// `nonce || ciphertext || tag`, 40 bytes longer than the plaintext. `aad` says what it is and where it belongs, and is not
+/// part of the result.
+#[must_use]
+pub fn seal(
     key: &[u8; 32],
     aad: &[u8],
     plaintext: &[u8],
@@ -33,7 +35,11 @@ pub(crate) fn seal(
     [nonce.as_slice(), &sealed].concat()
 }
 
-pub(crate) fn open(
+/// Opens what [`seal`] made under the same key and `aad`.
+///
+/// # Errors
+/// [`OpenError`] for another key, another place, and changed or missing bytes; which of them it is cannot be told.
+pub fn open(
     key: &[u8; 32],
     aad: &[u8],
     sealed: &[u8],

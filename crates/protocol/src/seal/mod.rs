@@ -1,6 +1,6 @@
-//! Sealing: `aead` under a shared key, [`hpke`] to a public key.
+//! Sealing: [`aead`] under a shared key, [`hpke`] to a public key.
 
-pub(crate) mod aead;
+pub mod aead;
 pub mod hpke;
 
 /// The ciphertext does not open: another key, another context, or changed bytes.

@@ -1,12 +1,15 @@
-//! `trefoil network …`: making, refreshing and moving the key of a node network. One file per command.
+//! `trefoil network …`: making, refreshing and moving the key of a node network, and
+//! looking after its nodes. One file per command.
 
 mod approve;
+mod backup;
 mod carry_out;
 mod dealer;
 mod keygen;
 mod keys;
 mod move_key;
 mod refresh;
+mod restore;
 mod status;
 
 use trefoil::SignedManifest;
@@ -28,6 +31,8 @@ pub(super) async fn run(ui: Ui, command: Network) -> Result<(), Failure> {
         Network::Refresh(arguments) => refresh::run(ui, &arguments).await,
         Network::Move(arguments) => move_key::run(ui, &arguments).await,
         Network::Approve(arguments) => approve::run(ui, &arguments),
+        Network::Backup(arguments) => backup::run(ui, &arguments).await,
+        Network::Restore(arguments) => restore::run(ui, &arguments).await,
         Network::Status(arguments) => status::run(ui, &arguments).await,
     }
 }
