@@ -33,9 +33,8 @@ const DEFAULT_OVERLAP: u64 = 3600;
 pub struct Node {
     pub(crate) keeper: Keeper,
     serving: RwLock<Arc<Serving>>,
-    /// One change at a time within this process; the store tells processes apart. Holds the version of the state that is
-    /// served, once one was stored.
-    turn: tokio::sync::Mutex<u64>,
+    /// One change at a time within this process; the store tells processes apart.
+    turn: tokio::sync::Mutex<()>,
     policy: CeremonyPolicy,
     overlap: u64,
     pub(crate) verifier: IdTokenVerifier,
@@ -59,8 +58,8 @@ impl Node {
         random: impl CryptoRng + Send + 'static,
     ) -> Result<Self, StateError> {
         let keeper = Keeper::new(store, key);
-        let (state, _) = keeper.load().await?;
-        Self::with(keeper, &state, verifier, clock, random)
+        let (state, version) = keeper.load().await?;
+        Self::with(keeper, (&state, version), verifier, clock, random)
     }
 
     /// A node of a dealt network, for development: it keeps what ceremonies give it in memory only.
@@ -79,19 +78,19 @@ impl Node {
         let store = MemoryNodeStore::holding(secrets.key().seal(&state.expose_json(), &mut random));
         let keeper = Keeper::new(Arc::new(store), secrets.key());
         // Made just now of what was checked.
-        Self::with(keeper, &state, verifier, clock, random)
+        Self::with(keeper, (&state, Some(1)), verifier, clock, random)
             .map_err(|_| NodeSecretsError::WrongKeys(secrets.index()))
     }
 
     fn with(
         keeper: Keeper,
-        state: &NodeState,
+        (state, version): (&NodeState, Option<u64>),
         verifier: IdTokenVerifier,
         clock: Clock,
         random: impl CryptoRng + Send + 'static,
     ) -> Result<Self, StateError> {
         let metrics = Metrics::new(verifier.key_fetches());
-        let serving = Serving::of(state, keeper.key())?;
+        let serving = Serving::of(state, version, keeper.key())?;
         metrics.set_epoch(serving.newest(clock.now()).unwrap_or(0));
         Ok(Self {
             serving: RwLock::new(Arc::new(serving)),
@@ -247,10 +246,14 @@ impl Node {
         &self,
         request: &ActivateRequest,
     ) -> Result<Option<NodeMessage>, CeremonyError> {
+        let before = self.newest_manifest_epoch();
         let activated = self
             .change(|state| ceremony::activate(state, &request.manifest, self.keeper.key()))
             .await?;
-        tracing::info!(epoch = self.epoch(), "serving a network's epoch");
+        let now = self.newest_manifest_epoch();
+        if now != before {
+            tracing::info!(epoch = now, "took a network's next manifest");
+        }
         Ok(activated)
     }
 
@@ -278,17 +281,17 @@ impl Node {
         &self,
         change: impl FnMut(&mut NodeState) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut served = self.turn.lock().await;
+        let _turn = self.turn.lock().await;
         let mut rng = self.rng();
         let (answer, state, version) = self.keeper.change(&mut rng, change).await?;
-        if version == *served {
+        // Verifying the network's whole history again is for changes only.
+        if self.serving().is_of(version) {
             return Ok(answer);
         }
-        let serving = Arc::new(Serving::of(&state, self.keeper.key())?);
+        let serving = Arc::new(Serving::of(&state, version, self.keeper.key())?);
         self.metrics
             .set_epoch(serving.newest(self.clock.now()).unwrap_or(0));
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
-        *served = version;
         Ok(answer)
     }
 

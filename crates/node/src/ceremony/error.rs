@@ -106,6 +106,7 @@ impl CeremonyError {
         let mut problem = Problem::new(self.code(), self.to_string());
         match self {
             Self::BadDealing(nodes) => problem.nodes.clone_from(nodes),
+            Self::Message(message) => problem.nodes.extend(message.node()),
             Self::Plan(PlanError::Stale { current }) => problem.epoch = Some(*current),
             _ => {}
         }
