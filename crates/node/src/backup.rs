@@ -101,7 +101,7 @@ impl Backup {
         state.erase_due(now);
         state.forget_ceremony();
         // What a node could not start with is no backup.
-        Serving::of(&state, key)?;
+        Serving::of(&state, None, key)?;
         let current = state
             .current()
             .map_err(crate::state::StateError::from)?
@@ -178,7 +178,7 @@ impl Backup {
         if !state.is_known_version() {
             return Err(crate::state::StateError::Form.into());
         }
-        Serving::of(&state, &key)?;
+        Serving::of(&state, None, &key)?;
         let current = state
             .current()
             .map_err(crate::state::StateError::from)?
