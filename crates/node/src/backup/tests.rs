@@ -269,7 +269,7 @@ fn shares_whose_time_is_over_are_not_backed_up() {
     let mut newer = state.epochs[0].clone();
     newer.epoch = 2;
     state.epochs.push(newer);
-    state.erase = Some(Erase { at: 100, below: 2 });
+    state.erase = vec![Erase { at: 100, below: 2 }];
     assert_eq!(backup_of(&key, &state, 99).unwrap().epochs(), [1, 2]);
     assert_eq!(backup_of(&key, &state, 100).unwrap().epochs(), [2]);
 }
