@@ -114,6 +114,9 @@ mod tests {
 
     use super::*;
 
+    /// Of who the nodes are, with a stranger at hand.
+    type Change = fn(&mut Vec<(String, AuthKey)>, AuthKey);
+
     struct World {
         coordinator: AuthPrivateKey,
         current: VerifiedManifest,
@@ -154,7 +157,7 @@ mod tests {
         let mut world = world();
         let coordinator = world.coordinator.clone();
         let stranger = AuthPrivateKey::from_seed(&[2; 32]).auth_key();
-        let changes: [(u16, fn(&mut Vec<(String, AuthKey)>, AuthKey)); 6] = [
+        let changes: [(u16, Change); 6] = [
             (3, |_, _| {}),
             (2, |nodes, _| drop(nodes.pop())),
             (2, |nodes, _| nodes.swap(0, 1)),
