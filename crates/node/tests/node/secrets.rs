@@ -122,10 +122,13 @@ fn debug_shows_no_secret() {
         "NodeSecrets(redacted, index 1, epoch 1)"
     );
     let verifier = IdTokenVerifier::new(NodeConfig::default()).unwrap();
+    let public = secrets.key().identity_key();
     let node = Node::new(secrets, &manifest, verifier, Clock::system(), rng(1)).unwrap();
     assert_eq!(
         format!("{node:?}"),
-        "Node { secrets: NodeSecrets(redacted, index 1, epoch 1), verifier: IdTokenVerifier {}, .. }"
+        format!(
+            "Node {{ key: NodeKey(redacted, public {public}), epoch: Some(1), verifier: IdTokenVerifier {{}}, .. }}"
+        )
     );
 }
 
