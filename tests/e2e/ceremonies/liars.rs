@@ -68,6 +68,8 @@ fn text(bytes: &[u8; 32]) -> Value {
     serde_json::to_value(NodeShareKey::from_bytes(*bytes)).unwrap()
 }
 
+type Lie = fn(&mut Value);
+
 /// How a dealer cheats.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Cheat {
@@ -229,7 +231,7 @@ async fn with_too_few_dealers_left_nothing_changes_and_the_liars_are_named() {
 #[tokio::test]
 async fn a_member_that_joins_with_what_cannot_be_used_is_named_before_anything_is_dealt() {
     let network = NodeNetwork::of(3).await.unwrap();
-    let lies: [(&str, fn(&mut Value)); 5] = [
+    let lies: [(&str, Lie); 5] = [
         ("small order", |said| {
             let mut one = [0; 32];
             one[0] = 1;

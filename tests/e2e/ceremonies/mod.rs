@@ -1,9 +1,11 @@
 //! How nodes make and move the network's key: over real sockets, with nodes and a coordinator that die or lie.
 
+mod decided;
 mod interrupted;
 mod keygen;
 mod liars;
 mod moves;
+mod secrecy;
 
 use std::collections::BTreeMap;
 

@@ -115,3 +115,61 @@ fn join(
     );
     Ok(PlanResponse { join: Some(join) })
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use trefoil_protocol::ceremony::Plan;
+    use trefoil_protocol::sign::AuthPrivateKey;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_that_is_under_way_does_not_begin_anew_whoever_signs_it_again() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (key, other) = (NodeKey::random(&mut rng), NodeKey::random(&mut rng));
+        let nodes = [
+            ("https://n1.example".to_owned(), key.identity_key()),
+            ("https://n2.example".to_owned(), other.identity_key()),
+        ];
+        let content = Plan::new(None, 2, nodes, &mut rng);
+        let signed_by = |seed: u8| PlanRequest {
+            plan: content.sign(&AuthPrivateKey::from_seed(&[seed; 32])),
+            manifests: Vec::new(),
+        };
+        let approved = signed_by(1).plan.verify().unwrap().ceremony();
+        let policy = CeremonyPolicy::default().approvals(move |id| *id == approved);
+        let mut state = NodeState::new();
+        let first = plan(&mut state, &signed_by(1), &key, &policy, &mut rng).unwrap();
+        for signer in [1, 2] {
+            let again = plan(&mut state, &signed_by(signer), &key, &policy, &mut rng).unwrap();
+            assert_eq!(again, first, "another join");
+        }
+        // Another plan of the same content is another ceremony, and nobody approved it.
+        let twin = Plan::new(None, 2, [], &mut rng);
+        let twin = Plan {
+            nodes: content.nodes.clone(),
+            ..twin
+        };
+        let request = PlanRequest {
+            plan: twin.sign(&AuthPrivateKey::from_seed(&[1; 32])),
+            manifests: Vec::new(),
+        };
+        let refused = plan(&mut state, &request, &key, &policy, &mut rng).unwrap_err();
+        assert!(matches!(refused, CeremonyError::Refused), "{refused}");
+        // At another address than its own it does not join at all.
+        let pinned = CeremonyPolicy::coordinator(
+            AuthPrivateKey::from_seed(&[1; 32]).auth_key(),
+            Default::default(),
+        )
+        .at("https://elsewhere.example");
+        let mut fresh = NodeState::new();
+        let refused = plan(&mut fresh, &request, &key, &pinned, &mut rng).unwrap_err();
+        assert!(
+            matches!(refused, CeremonyError::OtherAddress(_)),
+            "{refused}"
+        );
+        assert!(fresh.ceremony.is_none());
+    }
+}

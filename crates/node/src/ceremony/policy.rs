@@ -103,3 +103,110 @@ impl fmt::Debug for CeremonyPolicy {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use trefoil_protocol::ceremony::Plan;
+    use trefoil_protocol::sign::AuthPrivateKey;
+    use trefoil_protocol::social::deal_network;
+
+    use super::*;
+
+    /// Of who the nodes are, with a stranger at hand.
+    type Change = fn(&mut Vec<(String, AuthKey)>, AuthKey);
+
+    struct World {
+        coordinator: AuthPrivateKey,
+        current: VerifiedManifest,
+        rng: ChaCha20Rng,
+    }
+
+    fn world() -> World {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let urls: Vec<String> = (1..=3).map(|i| format!("https://n{i}.example")).collect();
+        let dealt = deal_network(&urls, 2, &mut rng).unwrap();
+        World {
+            coordinator: AuthPrivateKey::from_seed(&[1; 32]),
+            current: dealt.manifest.trust_pinned().unwrap(),
+            rng,
+        }
+    }
+
+    impl World {
+        /// The current nodes, changed, under a threshold.
+        fn plan(
+            &mut self,
+            threshold: u16,
+            change: impl Fn(&mut Vec<(String, AuthKey)>),
+            signer: &AuthPrivateKey,
+        ) -> VerifiedPlan {
+            let nodes = self.current.nodes().iter();
+            let mut nodes = nodes
+                .map(|node| (node.url.clone(), node.identity_key))
+                .collect();
+            change(&mut nodes);
+            let plan = Plan::new(Some(&self.current), threshold, nodes, &mut self.rng);
+            plan.sign(signer).verify().unwrap()
+        }
+    }
+
+    #[test]
+    fn a_refresh_is_what_gives_nobody_new_a_share() {
+        let mut world = world();
+        let coordinator = world.coordinator.clone();
+        let stranger = AuthPrivateKey::from_seed(&[2; 32]).auth_key();
+        let changes: [(u16, Change); 6] = [
+            (3, |_, _| {}),
+            (2, |nodes, _| drop(nodes.pop())),
+            (2, |nodes, _| nodes.swap(0, 1)),
+            (2, |nodes, stranger| nodes[0].1 = stranger),
+            (2, |nodes, _| nodes[0].0 += "/elsewhere"),
+            (2, |nodes, stranger| {
+                nodes.push(("https://n4.example".into(), stranger));
+            }),
+        ];
+        let refresh = CeremonyPolicy::coordinator(coordinator.auth_key(), Trust::Refresh);
+        let any = CeremonyPolicy::coordinator(coordinator.auth_key(), Trust::Any);
+        let same = world.plan(2, |_| {}, &coordinator);
+        let current = world.current.clone();
+        assert!(refresh.allows(&same, Some(&current), true));
+        for (number, (threshold, change)) in changes.into_iter().enumerate() {
+            let plan = world.plan(threshold, |nodes| change(nodes, stranger), &coordinator);
+            assert!(!refresh.allows(&plan, Some(&current), true), "{number}");
+            assert!(any.allows(&plan, Some(&current), true), "{number}");
+            // Who has nothing to lose follows.
+            assert!(refresh.allows(&plan, Some(&current), false), "{number}");
+        }
+    }
+
+    #[test]
+    fn strangers_are_followed_where_the_operator_approved_that_plan() {
+        let mut world = world();
+        let stranger = AuthPrivateKey::from_seed(&[2; 32]);
+        let plan = world.plan(2, |nodes| nodes.swap(0, 1), &stranger);
+        let twin = world.plan(2, |nodes| nodes.swap(0, 1), &stranger);
+        let approved = plan.ceremony();
+        let none = CeremonyPolicy::default();
+        let known = CeremonyPolicy::coordinator(world.coordinator.auth_key(), Trust::Any);
+        let approving = none.clone().approvals(move |id| *id == approved);
+        let current = Some(&world.current);
+        for has_share in [true, false] {
+            assert!(!none.allows(&plan, current, has_share) && !none.knows(&plan));
+            assert!(!known.allows(&plan, current, has_share) && !known.knows(&plan));
+            assert!(approving.allows(&plan, current, has_share) && approving.knows(&plan));
+            assert!(!approving.allows(&twin, current, has_share) && !approving.knows(&twin));
+        }
+    }
+
+    #[test]
+    fn a_pinned_address_is_the_only_one() {
+        let policy = CeremonyPolicy::default();
+        assert!(policy.is_own("https://anywhere.example"));
+        let pinned = policy.at("https://n1.example");
+        assert!(pinned.is_own("https://n1.example"));
+        assert!(!pinned.is_own("https://n1.example.evil.example"));
+        assert!(!pinned.is_own("https://n1.example/path"));
+    }
+}

@@ -122,6 +122,7 @@ fn debug_shows_no_secret() {
         "NodeSecrets(redacted, index 1, epoch 1)"
     );
     let verifier = IdTokenVerifier::new(NodeConfig::default()).unwrap();
+    let public = secrets.key().identity_key();
     let node = Node::new(secrets, &manifest, verifier, Clock::system(), rng(1)).unwrap();
     let public = node.identity_key();
     assert_eq!(

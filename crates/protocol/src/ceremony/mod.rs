@@ -33,3 +33,6 @@ pub use wire::{
     ActivateRequest, CeremonyStatus, DealRequest, FinishRequest, FinishResponse, HoldRequest,
     HoldResponse, MAX_CEREMONY_BODY, PlanRequest, PlanResponse, SignRequest, SignedNext,
 };
+
+#[cfg(test)]
+mod tests;
