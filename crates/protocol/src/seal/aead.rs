@@ -14,12 +14,7 @@ const NONCE: usize = 24;
 /// `nonce || ciphertext || tag`, 40 bytes longer than the plaintext. `aad` says what it is and where it belongs, and is not
 /// part of the result.
 #[must_use]
-pub fn seal(
-    key: &[u8; 32],
-    aad: &[u8],
-    plaintext: &[u8],
-    rng: &mut impl CryptoRng,
-) -> Vec<u8> {
+pub fn seal(key: &[u8; 32], aad: &[u8], plaintext: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
     let mut nonce = [0; NONCE];
     rng.fill_bytes(&mut nonce);
     let payload = Payload {
@@ -39,11 +34,7 @@ pub fn seal(
 ///
 /// # Errors
 /// [`OpenError`] for another key, another place, and changed or missing bytes; which of them it is cannot be told.
-pub fn open(
-    key: &[u8; 32],
-    aad: &[u8],
-    sealed: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+pub fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let (nonce, msg) = sealed.split_first_chunk::<NONCE>().ok_or(OpenError)?;
     let cipher = XChaCha20Poly1305::new(key.into());
     cipher
