@@ -43,7 +43,7 @@ const fn promise(
     }
 }
 
-const PROMISES: [Promise; 11] = [
+const PROMISES: [Promise; 16] = [
     promise(
         "reconstruct_2_of_3",
         "trefoil",
@@ -78,6 +78,36 @@ const PROMISES: [Promise; 11] = [
         "login_at_50_ms",
         "trefoil",
         "two_round_trips",
+        Bound::AtMost(1.3),
+    ),
+    promise(
+        "network_login",
+        "trefoil",
+        "fifth_fastest_answer",
+        Bound::None,
+    ),
+    promise(
+        "network_login_4_at_50_ms",
+        "trefoil",
+        "fifth_fastest_answer",
+        Bound::None,
+    ),
+    promise(
+        "network_login_5_at_50_ms",
+        "trefoil",
+        "fifth_fastest_answer",
+        Bound::AtMost(1.3),
+    ),
+    promise(
+        "network_login_4_at_500_ms",
+        "trefoil",
+        "fifth_fastest_answer",
+        Bound::None,
+    ),
+    promise(
+        "network_login_5_at_500_ms",
+        "trefoil",
+        "fifth_fastest_answer",
         Bound::AtMost(1.3),
     ),
 ];

@@ -43,6 +43,9 @@ pub(crate) struct Demo {
     /// Keep what the servers and the device store, in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// In the end kill so many nodes and log in again
+    #[arg(long, value_name = "K")]
+    pub(crate) kill: Option<u16>,
     #[command(flatten)]
     pub(crate) size: NetworkSize,
 }
@@ -50,12 +53,30 @@ pub(crate) struct Demo {
 /// How many nodes a local network has.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct NetworkSize {
-    /// Nodes of a new network [default: 3]
+    /// Nodes of a new network [default: 9; 3 for `serve dev`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) nodes: Option<u16>,
-    /// Nodes of a new network that must answer [default: 2]
+    /// Nodes of a new network that must answer [default: more than half]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threshold: Option<u16>,
+}
+
+impl NetworkSize {
+    /// With this many nodes unless said otherwise.
+    pub(crate) fn or(self, nodes: u16) -> Self {
+        Self {
+            nodes: self.nodes.or(Some(nodes)),
+            ..self
+        }
+    }
+
+    pub(crate) fn count(self) -> u16 {
+        self.nodes.unwrap_or(3)
+    }
+
+    pub(crate) fn needed(self) -> u16 {
+        self.threshold.unwrap_or(self.count() / 2 + 1)
+    }
 }
 
 #[derive(Debug, Subcommand)]

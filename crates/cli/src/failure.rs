@@ -234,7 +234,7 @@ fn social(error: &SocialError) -> (Exit, &'static str) {
         SocialError::Offline { .. } => OFFLINE,
         SocialError::Relogin { .. } => RELOGIN,
         SocialError::Refused { .. } => REFUSED,
-        SocialError::ManifestOutdated { .. } => (Exit::Usage, "manifest_outdated"),
+        SocialError::ManifestOutdated { .. } => (Exit::Offline, "manifest_outdated"),
         SocialError::TooFewHonest { .. } => (Exit::Alarm, "nodes_misbehaved"),
         _ => OTHER,
     }

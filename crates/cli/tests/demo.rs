@@ -10,7 +10,8 @@ mod support;
 use serde_json::Value;
 use support::{Run, files_below, trefoil};
 
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
+    "network",
     "one_click",
     "login_again",
     "enable_mfa",
@@ -26,18 +27,22 @@ const STEPS: [&str; 10] = [
 fn check(run: &Run) -> Vec<Value> {
     assert_eq!(run.exit, 0, "{run:?}");
     assert_eq!(run.stderr, "");
-    let lines = run.lines();
+    check_story(run, run.lines())
+}
+
+/// Of the network, the first line, and of the user, the others.
+fn check_story(run: &Run, lines: Vec<Value>) -> Vec<Value> {
     let steps: Vec<&str> = lines
         .iter()
         .map(|line| line["step"].as_str().unwrap())
         .collect();
     assert_eq!(steps, STEPS);
-    assert!(
-        run.stdout
-            .lines()
-            .all(|line| line.starts_with("{\"step\":"))
-    );
+    let objects = run.stdout.lines();
+    assert!(objects.clone().all(|line| line.starts_with("{\"step\":")));
 
+    let group_key = lines[0]["group_key"].as_str().unwrap();
+    assert_eq!(group_key.len(), 43, "{group_key}");
+    let lines = &lines[1..];
     let address = lines[0]["address"].as_str().unwrap();
     assert!(
         address.starts_with("0x") && address.len() == 42,
@@ -89,7 +94,7 @@ fn check(run: &Run) -> Vec<Value> {
         (&"recovery_phrase".into(), &"factor_removed".into())
     );
     assert_eq!(lines[9]["signature"].as_str().unwrap().len(), 132);
-    lines
+    lines.to_vec()
 }
 
 #[test]
@@ -106,6 +111,50 @@ fn any_size_of_network() {
 }
 
 #[test]
+fn nine_nodes_make_a_key_and_four_may_go() {
+    let run = trefoil(
+        &[
+            "demo",
+            "--json",
+            "--nodes",
+            "9",
+            "--threshold",
+            "5",
+            "--kill",
+            "4",
+        ],
+        b"",
+    );
+    assert_eq!((run.exit, run.stderr.as_str()), (0, ""), "{run:?}");
+    let mut lines = run.lines();
+    let last = lines.pop().unwrap();
+    assert_eq!(
+        (&lines[0]["nodes"], &lines[0]["threshold"]),
+        (&9.into(), &5.into())
+    );
+    let story = check_story(&run, lines);
+    assert_eq!(last["step"], "login_with_nodes_down");
+    assert_eq!(last["killed"], 4);
+    assert_eq!(last["address"], story[0]["address"]);
+}
+
+#[test]
+fn with_one_more_gone_it_ends_and_says_who_is_missing() {
+    let arguments = ["demo", "--nodes", "9", "--threshold", "5", "--kill", "5"];
+    let run = trefoil(&[&arguments[..], &["--json"]].concat(), b"");
+    let (exit, code) = run.error();
+    assert_eq!((exit, code.as_str()), (1, "too_few_nodes"));
+    let mut lines = run.lines();
+    let message = lines.pop().unwrap()["message"].as_str().unwrap().to_owned();
+    assert_eq!(message.matches("http://127.0.0.1:").count(), 5, "{message}");
+    check_story(&run, lines);
+
+    let run = trefoil(&arguments, b"");
+    assert_eq!(run.exit, 1);
+    assert!(run.stderr.contains("5 nodes down"), "{}", run.stderr);
+}
+
+#[test]
 fn data_are_kept_where_asked_and_private() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("kept");
@@ -119,7 +168,8 @@ fn data_are_kept_where_asked_and_private() {
         "records.db",
         "nonces.db",
         "network.json",
-        "node-3.secret.json",
+        "node.db",
+        "node.key",
         "device.json",
     ] {
         assert!(
@@ -136,6 +186,8 @@ fn data_are_kept_where_asked_and_private() {
     // Another size is another network.
     let run = trefoil(&["demo", "--json", "--data", data, "--nodes", "4"], b"");
     assert_eq!(run.error(), (2, "usage".to_owned()));
+    let run = trefoil(&["demo", "--json", "--kill", "10"], b"");
+    assert_eq!(run.error(), (2, "usage".to_owned()));
 }
 
 #[test]
@@ -143,6 +195,7 @@ fn for_people_it_is_text() {
     let run = trefoil(&["demo"], b"");
     assert_eq!(run.exit, 0, "{run:?}");
     for words in [
+        "9 node processes",
         "One click",
         "Login again",
         "MFA on",
@@ -162,6 +215,7 @@ fn networks_that_cannot_be_are_refused() {
         ("0", "1"),
         ("65", "2"),
         ("3", "0"),
+        ("3", "1"),
         ("x", "2"),
     ] {
         let run = trefoil(

@@ -99,9 +99,11 @@ impl Backup {
         let stored = stored.ok_or(BackupError::NoShare)?;
         let mut state = NodeState::open(&stored.sealed, key)?;
         state.erase_due(now);
-        state.forget_ceremony();
+        // What it holds for an epoch to come stays: others may count on it.
+        state.ceremony = None;
+        state.signed = None;
         // What a node could not start with is no backup.
-        Serving::of(&state, key)?;
+        Serving::of(&state, None, key)?;
         let current = state
             .current()
             .map_err(crate::state::StateError::from)?
@@ -178,7 +180,7 @@ impl Backup {
         if !state.is_known_version() {
             return Err(crate::state::StateError::Form.into());
         }
-        Serving::of(&state, &key)?;
+        Serving::of(&state, None, &key)?;
         let current = state
             .current()
             .map_err(crate::state::StateError::from)?

@@ -5,7 +5,6 @@ use trefoil_protocol::social::{
     EvaluateRequest, EvaluateRequestError, EvaluateResponse, UserIdentity,
 };
 
-use crate::ephemeral;
 use crate::node::Node;
 use crate::token::{TokenError, VerifiedUser};
 
@@ -93,7 +92,7 @@ impl Node {
             ..
         } = &request;
         self.verifier.check_name(tenant, verifier)?;
-        if !ephemeral::is_usable(ephemeral_key) {
+        if !ephemeral_key.is_usable() {
             return Err(EvaluateError::EphemeralKey);
         }
         let now = self.clock.now();

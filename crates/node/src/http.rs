@@ -38,11 +38,11 @@ impl Node {
             .route("/v1/evaluate", post(evaluate))
             .route("/v1/manifest", get(manifest))
             .route("/v1/manifests", get(manifests))
+            .merge(crate::ceremony::routes())
             .route_layer(from_fn_with_state(Arc::clone(&node), limit_address))
             // What follows is not limited: the operator's probes.
             .route("/healthz", get(alive))
             .route("/readyz", get(ready))
-            .merge(crate::ceremony::routes())
             .fallback(|| async { Refusal::from(ProblemCode::NotFound) })
             .method_not_allowed_fallback(|| async { Refusal::from(ProblemCode::MethodNotAllowed) })
             .layer(DefaultBodyLimit::max(MAX_BODY))

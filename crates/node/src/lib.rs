@@ -6,7 +6,6 @@ mod ceremony;
 mod client_address;
 mod clock;
 mod config;
-mod ephemeral;
 mod evaluate;
 mod http;
 mod jwks;

@@ -58,8 +58,8 @@ impl Node {
         random: impl CryptoRng + Send + 'static,
     ) -> Result<Self, StateError> {
         let keeper = Keeper::new(store, key);
-        let (state, _) = keeper.load().await?;
-        Self::with(keeper, &state, verifier, clock, random)
+        let (state, version) = keeper.load().await?;
+        Self::with(keeper, (&state, version), verifier, clock, random)
     }
 
     /// A node of a dealt network, for development: it keeps what ceremonies give it in memory only.
@@ -78,19 +78,19 @@ impl Node {
         let store = MemoryNodeStore::holding(secrets.key().seal(&state.expose_json(), &mut random));
         let keeper = Keeper::new(Arc::new(store), secrets.key());
         // Made just now of what was checked.
-        Self::with(keeper, &state, verifier, clock, random)
+        Self::with(keeper, (&state, Some(1)), verifier, clock, random)
             .map_err(|_| NodeSecretsError::WrongKeys(secrets.index()))
     }
 
     fn with(
         keeper: Keeper,
-        state: &NodeState,
+        (state, version): (&NodeState, Option<u64>),
         verifier: IdTokenVerifier,
         clock: Clock,
         random: impl CryptoRng + Send + 'static,
     ) -> Result<Self, StateError> {
         let metrics = Metrics::new(verifier.key_fetches());
-        let serving = Serving::of(state, keeper.key())?;
+        let serving = Serving::of(state, version, keeper.key())?;
         metrics.set_epoch(serving.newest(clock.now()).unwrap_or(0));
         Ok(Self {
             serving: RwLock::new(Arc::new(serving)),
@@ -124,13 +124,16 @@ impl Node {
     /// Takes the share of a dealt network into the store of a node that has none yet.
     ///
     /// # Errors
-    /// [`CeremonyError::NetworkExists`] where the store holds a network's manifest already, and
-    /// [`CeremonyError::State`].
+    /// [`CeremonyError::NetworkExists`] where the store holds a network's manifest already,
+    /// [`CeremonyError::OtherKey`] where the share was dealt to another node, and [`CeremonyError::State`].
     pub async fn adopt_dealt(
         &self,
         secrets: &NodeSecrets,
         manifest: &VerifiedManifest,
     ) -> Result<(), CeremonyError> {
+        if secrets.key().identity_key() != self.identity_key() {
+            return Err(CeremonyError::OtherKey);
+        }
         self.change(|state| {
             if !state.manifests.is_empty() {
                 return Err(CeremonyError::NetworkExists);
@@ -243,10 +246,14 @@ impl Node {
         &self,
         request: &ActivateRequest,
     ) -> Result<Option<NodeMessage>, CeremonyError> {
+        let before = self.newest_manifest_epoch();
         let activated = self
             .change(|state| ceremony::activate(state, &request.manifest, self.keeper.key()))
             .await?;
-        tracing::info!(epoch = self.epoch(), "serving a network's epoch");
+        let now = self.newest_manifest_epoch();
+        if now != before {
+            tracing::info!(epoch = now, "took a network's next manifest");
+        }
         Ok(activated)
     }
 
@@ -276,8 +283,12 @@ impl Node {
     ) -> Result<T, E> {
         let _turn = self.turn.lock().await;
         let mut rng = self.rng();
-        let (answer, state) = self.keeper.change(&mut rng, change).await?;
-        let serving = Arc::new(Serving::of(&state, self.keeper.key())?);
+        let (answer, state, version) = self.keeper.change(&mut rng, change).await?;
+        // Verifying the network's whole history again is for changes only.
+        if self.serving().is_of(version) {
+            return Ok(answer);
+        }
+        let serving = Arc::new(Serving::of(&state, version, self.keeper.key())?);
         self.metrics
             .set_epoch(serving.newest(self.clock.now()).unwrap_or(0));
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;

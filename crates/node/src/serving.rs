@@ -2,22 +2,28 @@
 
 use trefoil_protocol::social::{NodeKey, NodeSecrets, SignedManifest};
 
-use crate::state::{Erase, NodeState, StateError};
+use crate::state::{Erase, NodeState, StateError, ended};
 
 /// Replaced as a whole whenever the state changes.
 pub(crate) struct Serving {
+    /// Of the stored state; none where nothing was ever stored.
+    version: Option<u64>,
     manifests: Vec<SignedManifest>,
     /// The epochs of the manifests, at the same places.
     epochs: Vec<u32>,
     shares: Vec<NodeSecrets>,
     /// Nodes of the newest manifest.
     members: usize,
-    erase: Option<Erase>,
+    erase: Vec<Erase>,
     peers: Vec<String>,
 }
 
 impl Serving {
-    pub(crate) fn of(state: &NodeState, key: &NodeKey) -> Result<Self, StateError> {
+    pub(crate) fn of(
+        state: &NodeState,
+        version: Option<u64>,
+        key: &NodeKey,
+    ) -> Result<Self, StateError> {
         let verified = state
             .manifests
             .iter()
@@ -48,13 +54,19 @@ impl Serving {
         peers.sort_unstable();
         peers.dedup();
         Ok(Self {
+            version,
             manifests: state.manifests.clone(),
             epochs: verified.iter().map(|manifest| manifest.epoch()).collect(),
             members: verified.last().map_or(0, |current| current.nodes().len()),
             shares: shares.transpose()?.unwrap_or_default(),
-            erase: state.erase,
+            erase: state.erase.clone(),
             peers,
         })
+    }
+
+    /// Whether it was made of this version of the stored state.
+    pub(crate) fn is_of(&self, version: Option<u64>) -> bool {
+        self.version == version
     }
 
     /// Every manifest since the first, oldest first.
@@ -96,10 +108,7 @@ impl Serving {
 
     /// A share whose time is over is not used even before it is erased.
     fn lasting(&self, now: u64) -> impl Iterator<Item = &NodeSecrets> {
-        let below = self
-            .erase
-            .filter(|erase| erase.at <= now)
-            .map_or(0, |erase| erase.below);
+        let below = ended(&self.erase, now);
         self.shares
             .iter()
             .filter(move |share| share.epoch() >= below)

@@ -3,15 +3,19 @@
 
 mod backup;
 mod metadata;
+mod moving;
 mod network;
 mod nodes;
 mod running;
+mod scripted;
 mod world;
 
 pub use backup::Backup;
 pub use metadata::MetadataProcess;
+pub use moving::MovingNetwork;
 pub use network::{NetworkNode, NodeNetwork};
 pub use nodes::NodeProcess;
+pub use scripted::{Answer, Chain, ScriptedNode};
 pub use world::{Verifier, World, WorldOptions};
 
 use crate::oidc::OidcError;

@@ -66,7 +66,10 @@ pub enum BuildError {
 }
 
 impl Trefoil {
-    /// Starts setting up: the metadata server's public base URL and the network's first manifest, both pinned by the app.
+    /// Starts setting up: the metadata server's public base URL and a manifest of the network, both pinned by the app.
+    ///
+    /// The network moves on from epoch to epoch, and the SDK follows it by itself from whichever manifest it was given:
+    /// the wallets stay the same, since they depend on the network's key alone.
     pub fn builder(metadata_url: impl Into<String>, manifest: SignedManifest) -> TrefoilBuilder {
         TrefoilBuilder {
             metadata_url: metadata_url.into(),
@@ -81,7 +84,8 @@ impl Trefoil {
         }
     }
 
-    /// Begins a social login: makes the ephemeral key and opens connections ahead while the user is at the provider.
+    /// Begins a social login: makes the ephemeral key, and while the user is at the provider opens connections ahead and
+    /// learns whether the network has moved to another epoch.
     #[must_use]
     pub fn begin_login(&self) -> Login {
         Login::begin(Arc::clone(&self.core))
@@ -134,7 +138,16 @@ impl Trefoil {
         self.core.devices.update(|state| state.forget(account))
     }
 
-    /// Counts sequential round trips over the network.
+    /// The newest manifest of the network that is in use. An app that keeps it and starts from it the next time
+    /// ([`Self::builder`], without [`TrefoilBuilder::network_key`]) has less to catch up with, and finds the network
+    /// where all nodes of the first manifest are gone.
+    #[must_use]
+    pub fn manifest(&self) -> SignedManifest {
+        self.core.network.manifest().signed().clone()
+    }
+
+    /// Counts sequential round trips over the network that a user waits for. What goes on while the user is at the provider
+    /// does not count.
     #[must_use]
     pub fn round_trips(&self) -> &RoundTrips {
         &self.core.trips
@@ -172,7 +185,9 @@ impl TrefoilBuilder {
         self
     }
 
-    /// Pins the network by its group key as well; without it the manifest given here is trusted as it is.
+    /// Pins the network by its group key as well: then the manifest given must be the network's first, signed by its own
+    /// nodes. Without it the manifest is trusted as it is, of whatever epoch: the first one, a later one that the app was
+    /// built with, or what [`Trefoil::manifest`] gave.
     pub const fn network_key(mut self, key: NetworkKey) -> Self {
         self.network_key = Some(key);
         self

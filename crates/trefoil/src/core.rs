@@ -40,7 +40,8 @@ impl Core {
         self.environment.now()
     }
 
-    /// Opens connections to all servers while the user is at the provider; needs a tokio runtime, as every call does.
+    /// Opens connections to all servers and follows the network to its newest manifest while the user is at the provider;
+    /// needs a tokio runtime, as every call does.
     pub(crate) fn connect_ahead(self: &Arc<Self>) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let core = Arc::clone(self);

@@ -2,6 +2,7 @@
 
 mod interrupted;
 mod keygen;
+mod liars;
 mod moves;
 
 use std::collections::BTreeMap;

@@ -11,9 +11,9 @@ use trefoil::{
 use trefoil_testkit::oidc::OpenIdProvider;
 
 use super::wallet::ethereum;
-use crate::args::Demo;
+use crate::args::{Demo, NetworkSize};
 use crate::failure::{Exit, Failure};
-use crate::local::LocalNetwork;
+use crate::local::{APP_FILE, LocalNetwork, NodeProcesses};
 use crate::ui::Ui;
 
 /// The user's factors at the time of the pairs.
@@ -22,6 +22,8 @@ const FACTORS: [FactorKind; 3] = [
     FactorKind::Device,
     FactorKind::RecoveryPhrase,
 ];
+/// Nodes of the network unless said otherwise.
+const NODES: u16 = 9;
 const MESSAGE: &str = "Hello from Trefoil";
 
 /// The user, with everything the user has.
@@ -47,15 +49,16 @@ pub(crate) async fn run(ui: Ui, arguments: Demo) -> Result<(), Failure> {
         (None, None) => return Err(broken("no directory")),
     };
     let tenant = Tenant::new("demo").map_err(broken)?;
-    let network = ui
-        .busy(
-            "starting the servers",
-            LocalNetwork::start(&data, &tenant, arguments.size),
-        )
-        .await?;
-    ui.note(format_args!(
-        "Metadata server, nodes and login provider are running on this machine.\n"
-    ));
+    let fresh = !data.join(APP_FILE).exists();
+    let size = if fresh {
+        arguments.size.or(NODES)
+    } else {
+        arguments.size
+    };
+    check(size, arguments.kill)?;
+    let starting = LocalNetwork::start_processes(&data, &tenant, size);
+    let (network, mut nodes) = ui.busy("starting the servers", starting).await?;
+    show(ui, &network, fresh)?;
 
     // A new user each time, so that the demo can run again on data that were kept.
     let mut random = [0; 4];
@@ -82,12 +85,56 @@ pub(crate) async fn run(ui: Ui, arguments: Demo) -> Result<(), Failure> {
     remove_factor(ui, &user).await?;
     removed_factor_refused(ui, &user).await?;
     sign(ui, &user).await?;
+    if let Some(count) = arguments.kill {
+        login_with_nodes_down(ui, &user, &mut nodes, count).await?;
+    }
     if let Some(kept) = &arguments.data {
         ui.note(format_args!(
             "\nWhat the servers and the device keep lies in {}.",
             kept.display()
         ));
     }
+    Ok(())
+}
+
+/// What can be told before anything is started.
+fn check(size: NetworkSize, kill: Option<u16>) -> Result<(), Failure> {
+    if size.needed() < 2 || size.needed() > size.count() {
+        return Err(Failure::usage(format!(
+            "{} of {} nodes is no network that makes its own key: at least 2 must answer, and no more than there are",
+            size.needed(),
+            size.count()
+        )));
+    }
+    match kill {
+        Some(kill) if kill > size.count() => Err(Failure::usage(format!(
+            "--kill {kill}: there are {} nodes",
+            size.count()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What is running, and whose key it is.
+fn show(ui: Ui, network: &LocalNetwork, fresh: bool) -> Result<(), Failure> {
+    let manifest = network.app.manifest.trust_pinned().map_err(broken)?;
+    let (nodes, threshold, group_key) = (
+        manifest.nodes().len(),
+        manifest.threshold(),
+        manifest.network(),
+    );
+    let made = if fresh {
+        "made among themselves"
+    } else {
+        "made earlier"
+    };
+    ui.step(
+        "network",
+        json!({ "nodes": nodes, "threshold": threshold, "group_key": group_key }),
+        format!(
+            "Network        {nodes} node processes, of which {threshold} must answer\n               key {group_key}, {made}; nobody has it whole"
+        ),
+    );
     Ok(())
 }
 
@@ -309,6 +356,44 @@ async fn sign(ui: Ui, user: &User) -> Result<(), Failure> {
         ),
     );
     Ok(())
+}
+
+/// Some nodes are gone; the same login opens the same wallet.
+async fn login_with_nodes_down(
+    ui: Ui,
+    user: &User,
+    nodes: &mut NodeProcesses,
+    count: u16,
+) -> Result<(), Failure> {
+    let killed = nodes.kill(usize::from(count)).await?;
+    let app = user.on_own_device()?;
+    let opened = ui.busy("logging in", user.social_login(&app)).await;
+    let account = ready(opened.map_err(|failure| nodes_missing(&killed, &failure))?)?;
+    let address = user.same_address(&account)?;
+    ui.step(
+        "login_with_nodes_down",
+        json!({ "killed": killed.len(), "killed_nodes": killed, "address": address }),
+        format!(
+            "Nodes down     {address}\n               {} nodes were killed: {}",
+            killed.len(),
+            killed.join(", ")
+        ),
+    );
+    Ok(())
+}
+
+fn nodes_missing(killed: &[String], failure: &Failure) -> Failure {
+    Failure::new(
+        Exit::Other,
+        "too_few_nodes",
+        format!(
+            "with {} nodes down nobody can log in: {} ({}); the wallet is not lost, it opens again when enough of them are \
+             back",
+            killed.len(),
+            failure.message(),
+            killed.join(", ")
+        ),
+    )
 }
 
 impl User {

@@ -157,6 +157,12 @@ async fn adopt(
 ) -> Result<(), Failure> {
     match node.adopt_dealt(secrets, manifest).await {
         Ok(()) | Err(CeremonyError::NetworkExists) => Ok(()),
+        Err(CeremonyError::OtherKey) => {
+            Err(
+                Failure::new(Exit::Usage, "bad_settings", CeremonyError::OtherKey)
+                    .of_setting("key_file"),
+            )
+        }
         Err(error) => Err(Failure::new(Exit::Other, "store", error)),
     }
 }

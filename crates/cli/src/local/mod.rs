@@ -1,10 +1,12 @@
-//! A whole network on this machine, in one process: metadata server, nodes, login providers. Real servers, real keys;
-//! only that one party has everything.
+//! A whole network on this machine: metadata server, nodes, login providers. Real servers, real keys; only that one
+//! party has everything. The nodes run in this process with dealt keys, or as processes that make their key themselves.
 
 mod listen;
 mod nodes;
+mod processes;
 
 pub(crate) use listen::{Running, StopSignal, bind, serve};
+pub(crate) use processes::NodeProcesses;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,10 +14,11 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use trefoil::{Clock as _, Environment, SignedManifest, Tenant, VerifierId};
-use trefoil_client::SystemClock;
+use trefoil_client::ceremony::{Coordinator, Member};
+use trefoil_client::{HttpTransport, SystemClock};
 use trefoil_metadata_server::{Config, MetadataServer, Tenants};
 use trefoil_node::{IdTokenVerifier, Node, NodeConfig, VerifierConfig};
-use trefoil_protocol::social::VerifiedManifest;
+use trefoil_protocol::social::{NodeKey, VerifiedManifest};
 use trefoil_store::SqliteOptions;
 use trefoil_testkit::oidc::{OpenIdProvider, ProviderOptions};
 use url::Url;
@@ -62,20 +65,10 @@ impl LocalNetwork {
         } else {
             lay(directory, tenant, size).await?
         };
-        let mut servers = Vec::new();
-
         let providers = start_providers().await?;
-        let config = Config::new(
-            &plan.metadata_url,
-            Tenants::Listed([plan.tenant.clone()].into()),
-        )
-        .map_err(|error| unexpected(&error))?;
-        let store = open_store(directory.join("metadata")).await?;
-        let clock = || SystemClock.unix_time();
         let metadata =
-            MetadataServer::new(config, store, clock, Environment::system().rng()).into_router();
-        servers.push(serve(plan.metadata, metadata));
-
+            serve_metadata(directory, plan.metadata, &plan.metadata_url, &plan.tenant).await?;
+        let mut servers = vec![metadata];
         let settings = node_config(&plan.tenant, &providers)?;
         for (listener, node) in plan.nodes.into_iter().zip(plan.manifest.nodes()) {
             let secrets = trefoil_node::load_secrets(
@@ -110,10 +103,136 @@ impl LocalNetwork {
             _servers: servers,
         })
     }
+
+    /// Starts the network whose data lie in `directory`, or makes a new one there, with every node a process of its own.
+    /// The processes of a new network make its key among themselves.
+    pub(crate) async fn start_processes(
+        directory: &Path,
+        tenant: &Tenant,
+        size: NetworkSize,
+    ) -> Result<(Self, NodeProcesses), Failure> {
+        files::private_directory(directory)?;
+        let app_path = directory.join(APP_FILE);
+        let nodes_directory = directory.join("nodes");
+        let earlier = match app_path.exists() {
+            true => Some(read_app(&app_path, tenant, size)?),
+            false => None,
+        };
+        if earlier.is_none() && nodes_directory.exists() {
+            // Of a start that was cut off: while the network file is missing nothing relies on it.
+            std::fs::remove_dir_all(&nodes_directory)
+                .map_err(|source| Failure::io("remove", &nodes_directory, &source))?;
+        }
+        files::private_directory(&nodes_directory)?;
+        let coordinator = coordinator_key(&nodes_directory)?;
+
+        let (metadata, metadata_url, addresses) = match &earlier {
+            Some((app, manifest)) => {
+                let nodes = manifest.nodes().iter();
+                let addresses = nodes
+                    .map(|node| address(&node.url))
+                    .collect::<Result<_, _>>()?;
+                let metadata = bind(address(&app.metadata_url)?).await?;
+                (metadata, app.metadata_url.clone(), addresses)
+            }
+            None => {
+                let metadata = listen::bind_lasting().await?;
+                let url = url_of(&metadata)?;
+                (metadata, url, free_addresses(size.count()).await?)
+            }
+        };
+        let providers = start_providers().await?;
+        let metadata = serve_metadata(directory, metadata, &metadata_url, tenant).await?;
+        let processes = NodeProcesses::start(
+            &nodes_directory,
+            &addresses,
+            tenant,
+            &providers,
+            coordinator.identity_key(),
+        )
+        .await?;
+        let manifest = match earlier {
+            Some((app, _)) => app.manifest,
+            None => make_key(&coordinator, &addresses, size.needed()).await?,
+        };
+        let app = app_file(metadata_url, tenant.clone(), &providers, manifest);
+        app.write(&app_path)?;
+        let network = Self {
+            app,
+            providers,
+            _servers: vec![metadata],
+        };
+        Ok((network, processes))
+    }
 }
 
-/// Takes the ports and keys of an earlier run.
-async fn resume(app_path: &Path, tenant: &Tenant, size: NetworkSize) -> Result<Plan, Failure> {
+/// The key of whoever lets the nodes make theirs.
+fn coordinator_key(directory: &Path) -> Result<NodeKey, Failure> {
+    let path = directory.join("coordinator.key");
+    if !path.exists() {
+        let key = NodeKey::random(&mut Environment::system().rng());
+        files::write_new_private(&path, &key.expose_json())?;
+    }
+    NodeKey::from_json(files::read_private(&path)?.trim_ascii().as_bytes())
+        .map_err(|error| unexpected(&error))
+}
+
+async fn make_key(
+    coordinator: &NodeKey,
+    addresses: &[SocketAddr],
+    threshold: u16,
+) -> Result<SignedManifest, Failure> {
+    let transport = HttpTransport::new().map_err(|error| unexpected(&error))?;
+    let coordinator = Coordinator::new(
+        Arc::new(transport),
+        coordinator.identity().clone(),
+        Environment::system(),
+    );
+    let members: Vec<Member> = addresses
+        .iter()
+        .map(|address| Member {
+            url: format!("http://{address}"),
+            identity_key: None,
+        })
+        .collect();
+    let plan = coordinator.plan_key(&members, threshold).await?;
+    let outcome = coordinator.carry_out(&plan, None).await?;
+    Ok(outcome.manifest.signed().clone())
+}
+
+/// Loopback addresses that were free a moment ago; the processes take them themselves.
+async fn free_addresses(count: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let mut listeners = Vec::new();
+    for _ in 0..count {
+        listeners.push(listen::bind_lasting().await?);
+    }
+    let addresses = listeners.iter().map(TcpListener::local_addr);
+    addresses
+        .collect::<Result<_, _>>()
+        .map_err(|error| unexpected(&error))
+}
+
+async fn serve_metadata(
+    directory: &Path,
+    listener: TcpListener,
+    url: &str,
+    tenant: &Tenant,
+) -> Result<Running, Failure> {
+    let config = Config::new(url, Tenants::Listed([tenant.clone()].into()))
+        .map_err(|error| unexpected(&error))?;
+    let store = open_store(directory.join("metadata")).await?;
+    let clock = || SystemClock.unix_time();
+    let metadata =
+        MetadataServer::new(config, store, clock, Environment::system().rng()).into_router();
+    Ok(serve(listener, metadata))
+}
+
+/// The network file of an earlier run, if it is of the size that was asked for.
+fn read_app(
+    app_path: &Path,
+    tenant: &Tenant,
+    size: NetworkSize,
+) -> Result<(AppFile, VerifiedManifest), Failure> {
     let app = AppFile::read(app_path)?;
     let manifest = app.manifest.trust_pinned().map_err(|error| {
         Failure::new(
@@ -134,6 +253,12 @@ async fn resume(app_path: &Path, tenant: &Tenant, size: NetworkSize) -> Result<P
             has.0, has.1, app.tenant
         )));
     }
+    Ok((app, manifest))
+}
+
+/// Takes the ports and keys of an earlier run.
+async fn resume(app_path: &Path, tenant: &Tenant, size: NetworkSize) -> Result<Plan, Failure> {
+    let (app, manifest) = read_app(app_path, tenant, size)?;
     let mut nodes = Vec::new();
     for node in manifest.nodes() {
         nodes.push(bind(address(&node.url)?).await?);
@@ -150,7 +275,7 @@ async fn resume(app_path: &Path, tenant: &Tenant, size: NetworkSize) -> Result<P
 
 /// Makes a new network. The network file comes last: while it is missing nothing relies on what was written before.
 async fn lay(directory: &Path, tenant: &Tenant, size: NetworkSize) -> Result<Plan, Failure> {
-    let (count, threshold) = (size.nodes.unwrap_or(3), size.threshold.unwrap_or(2));
+    let (count, threshold) = (size.count(), size.needed());
     let mut listeners = Vec::new();
     let mut urls = Vec::new();
     for _ in 0..count {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Server, finish};
+use crate::support::{Server, finish, trefoil};
 use crate::tls::{Authority, tls};
 use crate::world::{World, get, http, port};
 
@@ -159,12 +159,18 @@ async fn outside_loopback_needs_tls_or_a_proxy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_store_does_not_work_is_not_ready() {
     let world = World::new().await;
-    world.write_private("sealing.key", "key");
+    // A share goes only with the key that it was dealt with.
+    let foreign = world.text("sealing.key");
+    trefoil(&["--json", "network", "new-key", "--out", &foreign], b"").ok();
     let data = format!(
         "data = \"{}\"\nkey_file = \"{}\"\n",
         world.text("data"),
         world.text("sealing.key")
     );
+    let run = finish(&mut world.command(&data), b"");
+    assert_eq!(run.error(), (2, "bad_settings".to_owned()));
+    let own = std::fs::read_to_string(world.path("net/node-1.key")).unwrap();
+    world.write_private("sealing.key", &own);
     let node = world.serve(&data);
     assert_eq!(get(&http(&node), "/readyz").await.status, 200);
     // A second node keeps out, and checking does not mind.

@@ -23,7 +23,7 @@ impl Coordinator {
         let request = ActivateRequest {
             manifest: manifest.signed().clone(),
         };
-        let key_of = |index| manifest.node(index).map(|node| node.identity_key);
+        let key_of = |index: u16| manifest.node(index).map(|node| node.identity_key);
         let mut active: Vec<(u16, NodeMessage)> = Vec::new();
         let mut waiting: Vec<&Party> = parties.all();
         for round in 0..ROUNDS {
@@ -37,7 +37,10 @@ impl Coordinator {
                 let member = manifest.place_of(&party.identity_key).is_some();
                 match answer {
                     Ok(Some(receipt)) => {
-                        if let Ok(index) = Active::verify(&receipt, manifest.hash(), key_of) {
+                        let said = Active::verify(&receipt, manifest.hash(), key_of);
+                        if let Ok(index) = said
+                            && key_of(index) == Some(party.identity_key)
+                        {
                             active.push((index, receipt));
                             confirmed.push(party.identity_key);
                         }

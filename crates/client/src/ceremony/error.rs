@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use trefoil_protocol::ceremony::{PlanError, SignedPlan, SuccessorError};
+use trefoil_protocol::ceremony::{MessageError, PlanError, SignedPlan, SuccessorError};
 use trefoil_protocol::problem::Problem;
 use trefoil_protocol::social::ManifestError;
 
@@ -23,6 +23,14 @@ impl NodeTrouble {
         Self {
             url: url.to_owned(),
             what: "is a member and did not join".to_owned(),
+            problem: None,
+        }
+    }
+
+    pub(super) fn lying(url: &str, said: &MessageError) -> Self {
+        Self {
+            url: url.to_owned(),
+            what: format!("says what cannot be taken: {said}"),
             problem: None,
         }
     }

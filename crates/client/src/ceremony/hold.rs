@@ -72,41 +72,58 @@ fn accused(answers: &[(Party, Result<HoldResponse, Refused>)], asked: &[u16]) ->
         .collect()
 }
 
-/// Every member holds its share, and they all speak of one manifest.
+/// Every member holds its share, and they all speak of one manifest. Where they do not, those are named who stand alone.
 fn agreed(
     plan: &VerifiedPlan,
     answers: Vec<(Party, Result<HoldResponse, Refused>)>,
 ) -> Result<Next, CeremonyError> {
     let mut trouble = Vec::new();
-    let mut next: Option<Next> = None;
+    let mut said: Vec<(String, Blob, Option<NodeMessage>)> = Vec::new();
     for (party, answer) in answers {
         match answer {
             Err(refused) => trouble.push(refused.into_trouble(&party.url)),
             Ok(HoldResponse { manifest, held }) => {
-                let next = next.get_or_insert_with(|| Next {
-                    manifest: manifest.clone(),
-                    held: Vec::new(),
-                });
-                let hash = SignedManifest {
-                    manifest: manifest.clone(),
-                    signatures: Vec::new(),
-                }
-                .hash();
-                let key = |index| plan.node(index).map(|node| node.identity_key);
-                if next.manifest != manifest || Held::verify(&held, hash, key).is_err() {
-                    trouble.push(NodeTrouble {
-                        url: party.url,
-                        what: "speaks of another manifest than the others".to_owned(),
-                        problem: None,
-                    });
-                } else {
-                    next.held.push(held);
-                }
+                let signed = holds(plan, &party, &manifest, &held);
+                said.push((party.url, manifest, signed.then_some(held)));
             }
         }
     }
-    match next {
-        Some(next) if trouble.is_empty() => Ok(next),
-        _ => Err(CeremonyError::Members(trouble)),
+    let votes = |manifest: &Blob| {
+        said.iter()
+            .filter(|(_, other, _)| other == manifest)
+            .count()
+    };
+    let manifest = said
+        .iter()
+        .max_by_key(|(_, manifest, _)| votes(manifest))
+        .map(|(_, manifest, _)| manifest.clone());
+    let Some(manifest) = manifest else {
+        return Err(CeremonyError::Members(trouble));
+    };
+    let mut held = Vec::new();
+    for (url, spoken, signed) in said {
+        match signed {
+            Some(signed) if spoken == manifest => held.push(signed),
+            _ => trouble.push(NodeTrouble {
+                url,
+                what: "speaks of another manifest than the others, or not for itself".to_owned(),
+                problem: None,
+            }),
+        }
     }
+    if trouble.is_empty() {
+        Ok(Next { manifest, held })
+    } else {
+        Err(CeremonyError::Members(trouble))
+    }
+}
+
+fn holds(plan: &VerifiedPlan, party: &Party, manifest: &Blob, held: &NodeMessage) -> bool {
+    let hash = SignedManifest {
+        manifest: manifest.clone(),
+        signatures: Vec::new(),
+    }
+    .hash();
+    let key = |index| plan.node(index).map(|node| node.identity_key);
+    Held::verify(held, hash, key) == Ok(party.index)
 }

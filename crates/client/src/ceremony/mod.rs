@@ -8,6 +8,7 @@
 mod activate;
 mod call;
 mod chain;
+mod decided;
 mod error;
 mod hold;
 mod sign;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 use futures::future::join_all;
 use trefoil_protocol::bytes::AuthKey;
 use trefoil_protocol::ceremony::{
-    CeremonyStatus, DealRequest, NodeMessage, Plan, PlanRequest, PlanResponse, SignedPlan,
-    VerifiedPlan,
+    CeremonyStatus, DealRequest, Dealing, Join, Joins, NodeMessage, Plan, PlanRequest,
+    PlanResponse, SignedPlan, VerifiedPlan,
 };
 use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::social::{SignedManifest, VerifiedManifest};
@@ -29,6 +30,7 @@ use crate::transport::Transport;
 pub use call::fetch_manifests_after;
 use call::{Caller, Refused};
 pub use chain::Chain;
+use decided::{Decided, decided};
 pub use error::{CeremonyError, NodeTrouble};
 
 /// Carries out ceremonies in the name of one key, of which the nodes have been told.
@@ -193,16 +195,38 @@ impl Coordinator {
         if let Some(done) = self.activated_somewhere(&plan, chain, &statuses).await? {
             return self.activate(&parties, done).await;
         }
-        let next = match decided(&plan, &statuses)? {
-            Some(next) => next,
-            None => {
-                let joins = self.collect_joins(signed, &plan, &parties, chain).await?;
-                let dealings = self.collect_dealings(&plan, &parties, &joins).await?;
-                self.hold(&plan, &parties, joins, dealings, chain).await?
+        let manifest = match decided(&plan, chain, &statuses) {
+            Decided::This(next) => {
+                // For those who were away or in another ceremony; whoever is missing now can still be spared.
+                let _ = self.collect_joins(signed, &plan, &parties, chain).await;
+                self.sign(&plan, &parties, next, chain).await?
             }
+            Decided::Other(other) if other.coordinator == self.key.auth_key() => {
+                return Err(CeremonyError::Decided { plan: other });
+            }
+            // Another coordinator's plan may be one that no honest node would follow.
+            Decided::Other(other) => match self.begin(signed, &plan, &parties, chain).await {
+                Ok(manifest) => manifest,
+                Err(_) => return Err(CeremonyError::Decided { plan: other }),
+            },
+            Decided::Nothing => self.begin(signed, &plan, &parties, chain).await?,
         };
-        let manifest = self.sign(&plan, &parties, next, chain).await?;
         self.activate(&parties, manifest).await
+    }
+
+    /// Steps 1 to 4.
+    async fn begin(
+        &self,
+        signed: &SignedPlan,
+        plan: &VerifiedPlan,
+        parties: &Parties,
+        chain: Option<&Chain>,
+    ) -> Result<VerifiedManifest, CeremonyError> {
+        let joins = self.collect_joins(signed, plan, parties, chain).await?;
+        let dealings = self.collect_dealings(plan, parties, &joins).await?;
+        let joins = joins.messages().to_vec();
+        let next = self.hold(plan, parties, joins, dealings, chain).await?;
+        self.sign(plan, parties, next, chain).await
     }
 
     async fn statuses(&self, parties: &Parties) -> Vec<(Party, CeremonyStatus)> {
@@ -224,7 +248,7 @@ impl Coordinator {
         plan: &VerifiedPlan,
         parties: &Parties,
         chain: Option<&Chain>,
-    ) -> Result<Vec<NodeMessage>, CeremonyError> {
+    ) -> Result<Joins, CeremonyError> {
         let request = PlanRequest {
             plan: signed.clone(),
             manifests: chain
@@ -238,7 +262,13 @@ impl Coordinator {
         for (party, answer) in answers {
             let is_member = plan.place_of(&party.identity_key).is_some();
             match answer {
-                Ok(PlanResponse { join: Some(join) }) if is_member => joins.push(join),
+                Ok(PlanResponse { join: Some(join) }) if is_member => {
+                    match Join::verify(plan, &join) {
+                        Ok(said) if said.index() == party.index => joins.push(join),
+                        Ok(_) => missing.push(NodeTrouble::silent(&party.url)),
+                        Err(error) => missing.push(NodeTrouble::lying(&party.url, &error)),
+                    }
+                }
                 Ok(_) if !is_member => {}
                 Ok(_) => missing.push(NodeTrouble::silent(&party.url)),
                 Err(refused) if is_member => missing.push(refused.into_trouble(&party.url)),
@@ -248,11 +278,14 @@ impl Coordinator {
                 }
             }
         }
-        if missing.is_empty() {
-            Ok(joins)
-        } else {
-            Err(CeremonyError::Members(missing))
+        if !missing.is_empty() {
+            return Err(CeremonyError::Members(missing));
         }
+        Joins::verify(plan, &joins).map_err(|error| {
+            let node = error.node().and_then(|index| plan.node(index));
+            let url = node.map(|node| node.url.as_str()).unwrap_or_default();
+            CeremonyError::Members(vec![NodeTrouble::lying(url, &error)])
+        })
     }
 
     /// Step 2: of all old nodes that answer.
@@ -260,11 +293,11 @@ impl Coordinator {
         &self,
         plan: &VerifiedPlan,
         parties: &Parties,
-        joins: &[NodeMessage],
+        joins: &Joins,
     ) -> Result<Vec<(u16, NodeMessage)>, CeremonyError> {
         let request = DealRequest {
             ceremony: plan.ceremony(),
-            joins: joins.to_vec(),
+            joins: joins.messages().to_vec(),
         };
         let dealers: Vec<&Party> = parties.old.iter().collect();
         let answers = self.caller.all(&dealers, "deal", &request).await;
@@ -272,7 +305,14 @@ impl Coordinator {
         let mut trouble = Vec::new();
         for (party, answer) in answers {
             match answer {
-                Ok(dealing) => dealings.push((party.index, dealing)),
+                // One that no member would take must not spoil the others.
+                Ok(dealing) => {
+                    let key = |index| (index == party.index).then_some(party.identity_key);
+                    match Dealing::verify(&dealing, plan, joins, key) {
+                        Ok(_) => dealings.push((party.index, dealing)),
+                        Err(error) => trouble.push(NodeTrouble::lying(&party.url, &error)),
+                    }
+                }
                 Err(refused) => trouble.push(refused.into_trouble(&party.url)),
             }
         }
@@ -326,33 +366,6 @@ fn verified(
         Some(chain) => chain.newest().verify_next(next).ok(),
         None => next.verify_first(&planned.network()).ok(),
     }
-}
-
-/// What a node has signed for the epoch to come.
-fn decided(
-    plan: &VerifiedPlan,
-    statuses: &[(Party, CeremonyStatus)],
-) -> Result<Option<hold::Next>, CeremonyError> {
-    for (_, status) in statuses {
-        let Some((signed, other)) = status.signed.as_ref().zip(status.plan.as_ref()) else {
-            continue;
-        };
-        let Ok(decided_plan) = other.verify() else {
-            continue;
-        };
-        if decided_plan.ceremony() == plan.ceremony() {
-            return Ok(Some(hold::Next {
-                manifest: signed.manifest.clone(),
-                held: signed.held.clone(),
-            }));
-        }
-        if decided_plan.epoch() == plan.epoch() && decided_plan.previous() == plan.previous() {
-            return Err(CeremonyError::Decided {
-                plan: Box::new(other.clone()),
-            });
-        }
-    }
-    Ok(None)
 }
 
 impl Parties {

@@ -30,7 +30,10 @@ impl Coordinator {
         for (party, answer) in answers {
             match answer {
                 // One that does not hold would spoil the others.
-                Ok(signature) if before.signed_by(&request.manifest, &signature) => {
+                Ok(signature)
+                    if signature.index == party.index
+                        && before.signed_by(&request.manifest, &signature) =>
+                {
                     signatures.push(signature);
                 }
                 Ok(_) => trouble.push(Refused::Form(http::StatusCode::OK).into_trouble(&party.url)),

@@ -24,14 +24,8 @@ pub(super) struct Question<'a> {
     pub(super) unanswered: &'a Unanswered,
 }
 
-/// The nodes from which no last word has come, each with its last fault where it was asked before.
-pub(super) struct Unanswered(Mutex<BTreeMap<NodeIndex, Option<Earlier>>>);
-
-struct Earlier {
-    fault: NodeFault,
-    /// It was asked again and has not answered that.
-    asked_again: bool,
-}
+/// The nodes from which no last word has come, each with its last fault where it has been asked before.
+pub(super) struct Unanswered(Mutex<BTreeMap<NodeIndex, Option<NodeFault>>>);
 
 impl NetworkClient {
     /// Asks one node until it answers, refuses, or has been asked as often as the policy allows. A node that is behind the
@@ -77,7 +71,6 @@ impl NetworkClient {
                 tracing::debug!(node = node.index.get(), %fault, ?wait, "a node is asked again");
                 question.unanswered.failed(node.index, fault);
                 tokio::time::sleep(wait).await;
-                question.unanswered.asked_again(node.index);
                 under_way = send();
             }
         }
@@ -106,45 +99,30 @@ impl Unanswered {
     /// How many nodes may still answer, where all of them are behind `epoch`.
     pub(super) fn all_behind(&self, epoch: u32) -> Option<usize> {
         let nodes = self.lock();
-        let behind = |earlier: &Option<Earlier>| {
-            earlier
-                .as_ref()
-                .is_some_and(|earlier| earlier.fault.is_behind(epoch))
-        };
-        nodes.values().all(behind).then_some(nodes.len())
+        let behind = |fault: &NodeFault| fault.is_behind(epoch);
+        let mut faults = nodes.values().map(Option::as_ref);
+        faults
+            .all(|fault| fault.is_some_and(behind))
+            .then_some(nodes.len())
     }
 
-    /// All of them, each with its last fault or, where it was never heard or `silence` counts for more, with that.
+    /// All of them, each with its last fault or, where it was never heard, with `silence`.
     pub(super) fn into_faults(
         self,
         silence: impl Fn() -> NodeFault,
-        silence_counts: bool,
     ) -> impl Iterator<Item = (NodeIndex, NodeFault)> {
         let nodes = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         nodes
             .into_iter()
-            .map(move |(index, earlier)| match earlier {
-                Some(earlier) if !(silence_counts && earlier.asked_again) => (index, earlier.fault),
-                _ => (index, silence()),
-            })
+            .map(move |(index, fault)| (index, fault.unwrap_or_else(&silence)))
     }
 
     fn failed(&self, index: NodeIndex, fault: NodeFault) {
-        let earlier = Earlier {
-            fault,
-            asked_again: false,
-        };
-        self.lock().insert(index, Some(earlier));
-    }
-
-    fn asked_again(&self, index: NodeIndex) {
-        if let Some(Some(earlier)) = self.lock().get_mut(&index) {
-            earlier.asked_again = true;
-        }
+        self.lock().insert(index, Some(fault));
     }
 
     // Every change is a single one: nothing is left half done.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeIndex, Option<Earlier>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeIndex, Option<NodeFault>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

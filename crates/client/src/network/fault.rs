@@ -42,10 +42,10 @@ pub enum NodeFault {
         /// How long it asks to wait.
         retry_after: Option<Duration>,
     },
-    /// It holds no share of the epoch that was asked for.
-    #[error("answers in another epoch")]
+    /// It has no share of the epoch that was asked for: it has moved on, is not there yet, or has left the network.
+    #[error("has no share of the epoch that was asked for")]
     OtherEpoch {
-        /// The newest epoch in which it says that it answers.
+        /// The newest epoch in which it says that it answers; none where it has no share at all.
         newest: Option<u32>,
     },
     /// It refuses this login.
@@ -114,16 +114,14 @@ impl NodeFault {
         matches!(self.meaning(), Meaning::Relogin | Meaning::Refused)
     }
 
-    /// Whether the network may be in another epoch than was asked for: the node says so, or has left its committee.
+    /// Whether the network may be in another epoch than was asked for.
     pub(super) fn hints_at_another_epoch(&self) -> bool {
-        let no_share = |problem: &Problem| problem.code == ProblemCode::NoShare;
         self.meaning() == Meaning::OtherEpoch
-            || matches!(self, Self::Busy { problem: Some(problem), .. } if no_share(problem))
     }
 
-    /// Whether the node says that it has not yet come to `epoch`.
+    /// Whether the node has not yet come to `epoch`, as far as it says.
     pub(super) fn is_behind(&self, epoch: u32) -> bool {
-        matches!(self, Self::OtherEpoch { newest: Some(newest) } if *newest < epoch)
+        matches!(self, Self::OtherEpoch { newest } if newest.is_none_or(|newest| newest < epoch))
     }
 
     /// Whether the same request may succeed a little later.
@@ -154,6 +152,14 @@ impl NodeFault {
     pub(super) fn of_refusal(response: &Response) -> Self {
         let status = response.status;
         let problem: Option<Box<Problem>> = serde_json::from_slice(&response.body).ok();
+        match problem
+            .as_ref()
+            .map(|problem| (problem.code, problem.epoch))
+        {
+            Some((ProblemCode::OtherEpoch, newest)) => return Self::OtherEpoch { newest },
+            Some((ProblemCode::NoShare, _)) => return Self::OtherEpoch { newest: None },
+            _ => {}
+        }
         if status.is_server_error()
             || status == StatusCode::TOO_MANY_REQUESTS
             || status == StatusCode::REQUEST_TIMEOUT
@@ -170,9 +176,6 @@ impl NodeFault {
             };
         }
         match problem {
-            Some(problem) if problem.code == ProblemCode::OtherEpoch => Self::OtherEpoch {
-                newest: problem.epoch,
-            },
             Some(problem) => Self::Refused(problem),
             None => Self::Misbehaved { status },
         }

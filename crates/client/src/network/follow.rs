@@ -147,6 +147,7 @@ impl NetworkClient {
         for node in search.silent() {
             search.report(&node, NodeFault::TooSlow);
         }
+        search.found.reports.sort_by_key(|report| report.index);
         search.found
     }
 

@@ -120,3 +120,43 @@ impl Known {
         look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use trefoil_protocol::social::deal_network;
+
+    use super::*;
+
+    fn view(seed: u64) -> View {
+        let urls = ["https://node.example".to_owned()];
+        let dealt = deal_network(&urls, 1, &mut ChaCha20Rng::seed_from_u64(seed)).unwrap();
+        View::new(dealt.manifest.trust_pinned().unwrap()).unwrap()
+    }
+
+    /// Two calls follow two futures of one manifest: the second to come finds that its future no longer begins here.
+    #[test]
+    fn only_a_descendant_of_the_manifest_in_use_takes_its_place() {
+        let known = Known::new(view(1));
+        let first = known.current();
+        let (one, other) = (Arc::new(view(2)), Arc::new(view(3)));
+        let since_first = [first.manifest.hash()];
+        assert!(known.adopt(&one, &first, &since_first));
+        assert!(!known.adopt(&other, &first, &since_first));
+        assert!(!known.adopt(&one, &first, &since_first));
+        assert_eq!(known.current().manifest, one.manifest);
+        assert_eq!(known.previous().unwrap().manifest, first.manifest);
+        let since_one = [one.manifest.hash(), first.manifest.hash()];
+        assert!(known.adopt(&other, &one, &since_one));
+        assert_eq!(known.previous().unwrap().manifest, one.manifest);
+    }
+
+    #[test]
+    fn nothing_becomes_the_manifest_before_that_the_one_in_use_does_not_name() {
+        let known = Known::new(view(1));
+        known.learn_previous(view(2));
+        known.learn_previous(view(1));
+        assert!(known.previous().is_none());
+    }
+}

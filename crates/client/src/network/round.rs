@@ -81,7 +81,7 @@ impl NetworkClient {
                     drop(under_way);
                     let dissenters = gathering.dissenters(&identity).into_iter();
                     let dissenters = dissenters.map(|index| (index, NodeFault::OtherUser));
-                    let rest = unanswered.into_faults(|| NodeFault::NotWaitedFor, false);
+                    let rest = unanswered.into_faults(|| NodeFault::NotWaitedFor);
                     reports.extend(
                         rest.chain(dissenters)
                             .map(|(index, fault)| NodeReport { index, fault }),
@@ -115,7 +115,7 @@ impl NetworkClient {
                 NodeFault::TooSlow
             }
         };
-        let rest = unanswered.into_faults(silence, !in_time);
+        let rest = unanswered.into_faults(silence);
         reports.extend(rest.map(|(index, fault)| NodeReport { index, fault }));
         Err(SocialError::weigh(nodes, needed, good, logged(reports)))
     }

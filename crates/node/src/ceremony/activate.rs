@@ -1,7 +1,7 @@
 //! Step 5: serving the epoch of a manifest that a quorum signed, beside the one before.
 
 use trefoil_protocol::ceremony::{Active, NodeMessage};
-use trefoil_protocol::social::{NodeKey, SignedManifest, VerifiedManifest};
+use trefoil_protocol::social::{ManifestError, NodeKey, SignedManifest, VerifiedManifest};
 
 use super::CeremonyError;
 use crate::state::NodeState;
@@ -14,17 +14,22 @@ pub(crate) fn activate(
 ) -> Result<Option<NodeMessage>, CeremonyError> {
     if let Some(current) = state.current()? {
         if current.signed().manifest != manifest.manifest {
+            // Whether the shares lie on one polynomial takes long to see: not for what no node signed.
+            let mut signatures = manifest.signatures.iter().take(current.nodes().len());
+            if !signatures.any(|signature| current.signed_by(&manifest.manifest, signature)) {
+                let needed = current.quorum();
+                return Err(ManifestError::TooFewSignatures { needed, given: 0 }.into());
+            }
             current.verify_next(manifest)?;
             take(state, manifest);
         }
     } else {
         // A first manifest is taken by those who made its key, and by nobody else.
-        let held = state.held_for(manifest.hash()).is_some();
-        let network = manifest.trust_pinned()?.network();
-        manifest.verify_first(&network)?;
-        if !held {
+        if state.held_for(manifest.hash()).is_none() {
             return Err(CeremonyError::NotAMember);
         }
+        let network = manifest.trust_pinned()?.network();
+        manifest.verify_first(&network)?;
         take(state, manifest);
     }
     receipt(state, key)

@@ -25,6 +25,11 @@ pub enum CeremonyError {
     /// Named at an address that is not this node's.
     #[error("the plan names this node at {0}, and its settings at another address")]
     OtherAddress(String),
+    /// A dealt share of another node.
+    #[error(
+        "the dealt share belongs to another node than the key file: use the key file that was dealt with it"
+    )]
+    OtherKey,
     /// A key is to be made where there is one.
     #[error("this node belongs to a network already: its key can be moved, not made anew")]
     NetworkExists,
@@ -89,7 +94,7 @@ impl CeremonyError {
                 ProblemCode::BadCeremonyMessage
             }
             Self::BadDealing(_) | Self::Reshare(_) | Self::KeyGeneration => ProblemCode::BadDealing,
-            Self::NotAMember => ProblemCode::NotAMember,
+            Self::NotAMember | Self::OtherKey => ProblemCode::NotAMember,
             Self::Manifest(_) | Self::Successor(_) => ProblemCode::BadManifest,
             Self::State(_) => ProblemCode::Unavailable,
         }
@@ -101,6 +106,7 @@ impl CeremonyError {
         let mut problem = Problem::new(self.code(), self.to_string());
         match self {
             Self::BadDealing(nodes) => problem.nodes.clone_from(nodes),
+            Self::Message(message) => problem.nodes.extend(message.node()),
             Self::Plan(PlanError::Stale { current }) => problem.epoch = Some(*current),
             _ => {}
         }

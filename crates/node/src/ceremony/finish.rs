@@ -18,11 +18,15 @@ pub(crate) fn finish(
     if !state.epochs.iter().any(|share| share.epoch < below) {
         return Ok(FinishResponse { erase_at: None });
     }
-    // Said again, it changes nothing; a later epoch's end takes the earlier ones along.
-    let at = match state.erase {
-        Some(erase) if erase.below == below => erase.at,
-        _ => now.saturating_add(overlap),
+    // Said again, it changes nothing. Nor does a later epoch put off the end of an earlier one: whoever refreshes often
+    // enough could keep old shares for ever.
+    let at = match state.erase.iter().find(|erase| erase.below == below) {
+        Some(erase) => erase.at,
+        None => {
+            let at = now.saturating_add(overlap);
+            state.erase.push(Erase { at, below });
+            at
+        }
     };
-    state.erase = Some(Erase { at, below });
     Ok(FinishResponse { erase_at: Some(at) })
 }

@@ -16,8 +16,9 @@ use trefoil_protocol::social::{
 use super::{CeremonyError, fix_joins, hpke_seed, keygen, under_way};
 use crate::state::{EpochShare, HeldShare, NodeState, Secret, hash_of};
 
-/// Manifests to come for which a node holds a share, at most.
-const MAX_HELD: usize = 16;
+/// Manifests to come for which a node holds a share, at most. None may be dropped before one of them is signed: others
+/// count on it. So there is room for as many ceremonies as may fail in years.
+const MAX_HELD: usize = 1024;
 
 pub(crate) fn hold(
     state: &mut NodeState,
@@ -65,7 +66,7 @@ pub(crate) fn hold(
             return Err(CeremonyError::TooManyHeld);
         }
         state.held.push(HeldShare {
-            manifest: manifest.clone(),
+            manifest: hash,
             share: EpochShare {
                 epoch: plan.epoch(),
                 index: index.get(),

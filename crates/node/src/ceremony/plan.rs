@@ -16,6 +16,10 @@ pub(crate) fn plan(
     rng: &mut impl CryptoRng,
 ) -> Result<PlanResponse, CeremonyError> {
     let plan = request.plan.verify()?;
+    // Before anything is verified that takes long: anybody can sign plans.
+    if !policy.knows(&plan) {
+        return Err(CeremonyError::Refused);
+    }
     if plan.is_key_generation() {
         // The ceremony may be repeated until its manifest is there.
         if !state.manifests.is_empty() {
@@ -30,10 +34,11 @@ pub(crate) fn plan(
         None if plan.is_key_generation() => {}
         None => return Err(CeremonyError::NotAMember),
     }
-    let known = state
-        .ceremony
-        .as_ref()
-        .is_some_and(|known| known.plan == request.plan);
+    // By its bytes and not by who signed them: signed again by somebody else, an approved plan does not begin anew.
+    let under_way = state.ceremony.as_ref();
+    let known = under_way
+        .and_then(|under_way| under_way.plan.verify().ok())
+        .is_some_and(|known| known.ceremony() == plan.ceremony());
     if !known {
         if !policy.allows(&plan, current.as_ref(), !state.epochs.is_empty()) {
             return Err(CeremonyError::Refused);

@@ -74,13 +74,24 @@ impl CeremonyPolicy {
         current: Option<&VerifiedManifest>,
         has_share: bool,
     ) -> bool {
-        let approved = self
-            .approved
-            .as_ref()
-            .is_some_and(|approved| approved(&plan.ceremony()));
         let refresh = || current.is_some_and(|current| plan.is_refresh_of(current));
-        let signed = self.coordinator == Some(plan.coordinator());
-        approved || (signed && (!has_share || self.trust == Trust::Any || refresh()))
+        self.approves(plan)
+            || (self.is_by_coordinator(plan)
+                && (!has_share || self.trust == Trust::Any || refresh()))
+    }
+
+    /// Whether a plan is worth a look: by the coordinator, or approved.
+    pub(crate) fn knows(&self, plan: &VerifiedPlan) -> bool {
+        self.is_by_coordinator(plan) || self.approves(plan)
+    }
+
+    fn is_by_coordinator(&self, plan: &VerifiedPlan) -> bool {
+        self.coordinator == Some(plan.coordinator())
+    }
+
+    fn approves(&self, plan: &VerifiedPlan) -> bool {
+        let approved = self.approved.as_ref();
+        approved.is_some_and(|approved| approved(&plan.ceremony()))
     }
 }
 

@@ -62,24 +62,24 @@ impl Keeper {
         ))
     }
 
-    /// Applies `change` to the current state and stores the result, if it says that it changed anything. Gives what
-    /// `change` answers, and the state as it is now.
+    /// Applies `change` to the current state and stores the result, if that is another. Gives what
+    /// `change` answers, the state as it is now, and its version.
     pub(crate) async fn change<T, E: From<StateError>>(
         &self,
         rng: &mut impl rand_core::CryptoRng,
         mut change: impl FnMut(&mut NodeState) -> Result<T, E>,
-    ) -> Result<(T, NodeState), E> {
+    ) -> Result<(T, NodeState, Option<u64>), E> {
         for attempt in 1.. {
             let (mut state, version) = self.load().await?;
             let before = to_json(&state);
             let answer = change(&mut state)?;
             let after = to_json(&state);
             if after == before {
-                return Ok((answer, state));
+                return Ok((answer, state, version));
             }
             let sealed = self.key.seal(&after, rng);
             match self.store.replace(version, sealed).await {
-                Ok(_) => return Ok((answer, state)),
+                Ok(version) => return Ok((answer, state, Some(version))),
                 Err(StoreError::NodeStateChanged) if attempt < ATTEMPTS => {}
                 Err(error) => return Err(StateError::Store(error).into()),
             }
@@ -114,12 +114,6 @@ fn to_json(state: &NodeState) -> Zeroizing<Vec<u8>> {
         .map(|signed| signed.manifest.as_bytes().len() * 2 + signed.signatures.len() * 160)
         .chain(
             state
-                .held
-                .iter()
-                .map(|held| held.manifest.as_bytes().len() * 2),
-        )
-        .chain(
-            state
                 .ceremony
                 .iter()
                 .map(|under_way| under_way.plan.plan.as_bytes().len() * 2),
@@ -132,7 +126,7 @@ fn to_json(state: &NodeState) -> Zeroizing<Vec<u8>> {
             signed.manifest.as_bytes().len() * 2 + held.sum::<usize>()
         }))
         .sum();
-    let shares = (state.epochs.len() + state.held.len()) * 256;
+    let shares = (state.epochs.len() + state.held.len() + state.erase.len()) * 256;
     let mut json = Zeroizing::new(Vec::with_capacity(public + shares + 4096));
     // Strings, numbers and lists only, into memory: serialising them cannot fail.
     let _ = serde_json::to_writer(&mut *json, state);
@@ -161,7 +155,7 @@ mod tests {
             *state = NodeState::dealt(secrets, &manifest);
             Ok(())
         };
-        let (_, state) = keeper.change(&mut rng, put).await.unwrap();
+        let (_, state, _) = keeper.change(&mut rng, put).await.unwrap();
         let json = to_json(&state);
         assert!(json.len() <= json.capacity() && json.capacity() < 64 * 1024);
         let (read, version) = keeper.load().await.unwrap();

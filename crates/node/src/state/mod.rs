@@ -25,8 +25,8 @@ pub(crate) struct NodeState {
     pub(crate) manifests: Vec<SignedManifest>,
     /// The shares of the epochs in which this node answers, oldest first.
     pub(crate) epochs: Vec<EpochShare>,
-    /// When earlier epochs end.
-    pub(crate) erase: Option<Erase>,
+    /// When earlier epochs end: one entry for each epoch that was finished and whose time is to come.
+    pub(crate) erase: Vec<Erase>,
     /// Shares of the epoch to come, one for each manifest of which this node said that it holds its share.
     pub(crate) held: Vec<HeldShare>,
     /// The ceremony that is under way.
@@ -49,7 +49,7 @@ pub(crate) struct EpochShare {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeldShare {
-    pub(crate) manifest: Blob,
+    pub(crate) manifest: ManifestHash,
     pub(crate) share: EpochShare,
 }
 
@@ -79,7 +79,7 @@ impl NodeState {
             version: VERSION,
             manifests: Vec::new(),
             epochs: Vec::new(),
-            erase: None,
+            erase: Vec::new(),
             held: Vec::new(),
             ceremony: None,
             signed: None,
@@ -110,19 +110,12 @@ impl NodeState {
 
     /// The share that goes with a manifest to come.
     pub(crate) fn held_for(&self, manifest: ManifestHash) -> Option<&HeldShare> {
-        self.held
-            .iter()
-            .find(|held| hash_of(&held.manifest) == manifest)
+        self.held.iter().find(|held| held.manifest == manifest)
     }
 
     /// Takes in the next manifest; what was for the epoch to come is over.
     pub(crate) fn append(&mut self, manifest: SignedManifest) {
         self.manifests.push(manifest);
-        self.forget_ceremony();
-    }
-
-    /// Forgets all that is for the epoch to come.
-    pub(crate) fn forget_ceremony(&mut self) {
         self.held.clear();
         self.ceremony = None;
         self.signed = None;
@@ -130,20 +123,24 @@ impl NodeState {
 
     /// Erases what is due. Whether anything was.
     pub(crate) fn erase_due(&mut self, now: u64) -> bool {
-        let Some(Erase { at, below }) = self.erase else {
-            return false;
-        };
-        if now < at {
+        let below = ended(&self.erase, now);
+        if below == 0 {
             return false;
         }
         self.epochs.retain(|share| share.epoch >= below);
-        self.erase = None;
+        self.erase.retain(|erase| erase.below > below);
         true
     }
 
     pub(crate) const fn is_known_version(&self) -> bool {
         self.version == VERSION
     }
+}
+
+/// The epochs below this one are over; 0 where none is.
+pub(crate) fn ended(erase: &[Erase], now: u64) -> u32 {
+    let due = erase.iter().filter(|erase| erase.at <= now);
+    due.map(|erase| erase.below).max().unwrap_or(0)
 }
 
 impl EpochShare {

@@ -4,19 +4,41 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use trefoil_node::{FetchConfig, IdTokenVerifier, NodeConfig};
+use trefoil_node::{FetchConfig, IdTokenVerifier, LimitsConfig, NodeConfig};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/nodes.md");
     fs::read_to_string(path).unwrap()
 }
 
-/// The blocks in TOML, in the order of the page.
-fn blocks(page: &str) -> Vec<&str> {
-    page.split("\n```toml\n")
+/// The blocks in TOML that begin with one of these lines, in the order of the page.
+fn blocks_of<'a>(page: &'a str, heads: &[&str]) -> Vec<&'a str> {
+    let all = page
+        .split("\n```toml\n")
         .skip(1)
-        .map(|rest| rest.split_once("\n```").unwrap().0)
+        .map(|rest| rest.split_once("\n```").unwrap().0);
+    all.filter(|block| heads.iter().any(|head| block.starts_with(head)))
         .collect()
+}
+
+/// The blocks of the verifiers' file.
+fn blocks(page: &str) -> Vec<&str> {
+    blocks_of(page, &["[[verifier]]", "[fetching]"])
+}
+
+#[test]
+fn the_limits_that_the_book_shows_are_the_defaults() {
+    #[derive(serde::Deserialize)]
+    struct Settings {
+        limits: LimitsConfig,
+    }
+
+    let page = page();
+    let [block] = blocks_of(&page, &["[limits]"])[..] else {
+        panic!("one block of limits");
+    };
+    let shown: Settings = toml::from_str(block).unwrap();
+    assert_eq!(shown.limits, LimitsConfig::default());
 }
 
 #[test]

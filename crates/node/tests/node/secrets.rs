@@ -123,9 +123,12 @@ fn debug_shows_no_secret() {
     );
     let verifier = IdTokenVerifier::new(NodeConfig::default()).unwrap();
     let node = Node::new(secrets, &manifest, verifier, Clock::system(), rng(1)).unwrap();
+    let public = node.identity_key();
     assert_eq!(
         format!("{node:?}"),
-        "Node { secrets: NodeSecrets(redacted, index 1, epoch 1), verifier: IdTokenVerifier {}, .. }"
+        format!(
+            "Node {{ key: NodeKey(redacted, public {public}), epoch: Some(1), verifier: IdTokenVerifier {{}}, .. }}"
+        )
     );
 }
 

@@ -86,7 +86,8 @@ impl Dealing {
     /// Verifies a dealer's message; `dealer_key` knows the dealers.
     ///
     /// # Errors
-    /// [`MessageError`]: not by that dealer, of another ceremony, or made after other joins.
+    /// [`MessageError`]: not by that dealer, of another ceremony, made after other joins, or with more or fewer
+    /// commitments or sub-shares than planned.
     pub fn verify(
         message: &NodeMessage,
         plan: &VerifiedPlan,
@@ -97,7 +98,15 @@ impl Dealing {
         if dealing.ceremony != plan.ceremony() {
             return Err(MessageError::OtherCeremony(dealing.dealer));
         }
-        if dealing.joins != joins.hash() || dealing.sealed.len() != plan.nodes().len() {
+        let commitments = if plan.is_key_generation() {
+            0
+        } else {
+            usize::from(plan.threshold())
+        };
+        if dealing.joins != joins.hash()
+            || dealing.sealed.len() != plan.nodes().len()
+            || dealing.commitments.len() != commitments
+        {
             return Err(MessageError::BadValue(dealing.dealer));
         }
         Ok(dealing)

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::VerifiedPlan;
-use super::message::{MessageError, NodeMessage, Spoken, VERSION, transcript};
+use super::message::{MessageError, NodeMessage, Spoken, VERSION, check_count, transcript};
 use crate::bytes::{Blob, CeremonyId, EnvelopeKey, TranscriptHash};
 use crate::sign::AuthPrivateKey;
 
@@ -50,6 +50,22 @@ impl Join {
         NodeMessage::sign(&said, identity)
     }
 
+    /// Verifies one member's join by itself.
+    ///
+    /// # Errors
+    /// [`MessageError`], naming the member.
+    pub fn verify(plan: &VerifiedPlan, message: &NodeMessage) -> Result<Self, MessageError> {
+        let join: Self = message.verify(|index| plan.key_of(index))?;
+        if join.ceremony != plan.ceremony() {
+            return Err(MessageError::OtherCeremony(join.index));
+        }
+        // What is sealed to a key of small order everybody can open.
+        if !join.hpke_key.is_usable() || join.package.is_some() != plan.is_key_generation() {
+            return Err(MessageError::BadValue(join.index));
+        }
+        Ok(join)
+    }
+
     /// The member's place.
     #[must_use]
     pub const fn index(&self) -> u16 {
@@ -71,18 +87,14 @@ impl Joins {
     /// # Errors
     /// [`MessageError`], naming the member.
     pub fn verify(plan: &VerifiedPlan, messages: &[NodeMessage]) -> Result<Self, MessageError> {
+        check_count(messages.len(), plan.nodes().len())?;
         let mut joins: Vec<Join> = Vec::with_capacity(messages.len());
         for message in messages {
-            let join: Join = message.verify(|index| plan.key_of(index))?;
-            if join.ceremony != plan.ceremony() {
-                return Err(MessageError::OtherCeremony(join.index));
-            }
+            let join = Join::verify(plan, message)?;
             if joins.iter().any(|known| known.index == join.index) {
                 return Err(MessageError::Twice(join.index));
             }
-            if joins.iter().any(|known| known.hpke_key == join.hpke_key)
-                || join.package.is_some() != plan.is_key_generation()
-            {
+            if joins.iter().any(|known| known.hpke_key == join.hpke_key) {
                 return Err(MessageError::BadValue(join.index));
             }
             joins.push(join);

@@ -50,9 +50,34 @@ pub enum MessageError {
     /// Names another manifest.
     #[error("node {0} speaks of another manifest")]
     OtherManifest(u16),
+    /// More messages than there are nodes to say something.
+    #[error("{given} messages where there are {nodes} nodes")]
+    TooMany {
+        /// Nodes that have a say.
+        nodes: usize,
+        /// Messages that were given.
+        given: usize,
+    },
     /// A value in it is none that may be used.
     #[error("the message of node {0} holds a value that cannot be used")]
     BadValue(u16),
+}
+
+impl MessageError {
+    /// The node whose message is at fault, as far as its signature was seen to hold or its place was claimed.
+    #[must_use]
+    pub const fn node(&self) -> Option<u16> {
+        match self {
+            Self::BadSignature(node)
+            | Self::UnknownNode(node)
+            | Self::OtherCeremony(node)
+            | Self::Twice(node)
+            | Self::Missing(node)
+            | Self::OtherManifest(node)
+            | Self::BadValue(node) => Some(*node),
+            Self::Malformed | Self::UnknownVersion(_) | Self::TooMany { .. } => None,
+        }
+    }
 }
 
 /// A kind of message, with the place of the node that it claims.
@@ -87,6 +112,14 @@ impl NodeMessage {
             .map_err(|_| MessageError::BadSignature(speaker))?;
         Ok(said)
     }
+}
+
+/// Before any signature is looked at: who repeats messages must not make a node verify them all.
+pub(super) const fn check_count(given: usize, nodes: usize) -> Result<(), MessageError> {
+    if given > nodes {
+        return Err(MessageError::TooMany { nodes, given });
+    }
+    Ok(())
 }
 
 /// SHA-256 over messages as they were sent, each with the length of its body in front.

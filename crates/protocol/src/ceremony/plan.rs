@@ -97,8 +97,10 @@ pub enum PlanError {
     #[error("the plan's nodes must have the indices 1, 2, ... in order")]
     Indices,
     /// Not a base URL that may be called.
-    #[error("{0} is not an https address (or http on this machine) without a slash at the end")]
-    Url(String),
+    #[error(
+        "the address of node {0} is not https (or http on this machine) without a slash at the end"
+    )]
+    Url(u16),
     /// A URL or an identity key twice.
     #[error("node {0} has the URL or the identity key of another: each node stands in one place")]
     DuplicateNode(u16),
@@ -173,7 +175,7 @@ impl Plan {
         }
         for (i, node) in self.nodes.iter().enumerate() {
             if !is_base_url(&node.url) {
-                return Err(PlanError::Url(node.url.clone()));
+                return Err(PlanError::Url(node.index));
             }
             let same =
                 |other: &PlanNode| other.url == node.url || other.identity_key == node.identity_key;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::VerifiedPlan;
-use super::message::{MessageError, NodeMessage, Spoken, VERSION};
+use super::message::{MessageError, NodeMessage, Spoken, VERSION, check_count};
 use crate::bytes::{AuthKey, ManifestHash};
 use crate::sign::AuthPrivateKey;
 use crate::social::VerifiedManifest;
@@ -77,6 +77,7 @@ impl Held {
         manifest: ManifestHash,
         messages: &[NodeMessage],
     ) -> Result<(), MessageError> {
+        check_count(messages.len(), plan.nodes().len())?;
         let said = messages
             .iter()
             .map(|message| Self::verify(message, manifest, |index| plan.key_of(index)))
@@ -94,6 +95,7 @@ impl Active {
         manifest: &VerifiedManifest,
         messages: &[NodeMessage],
     ) -> Result<(), MessageError> {
+        check_count(messages.len(), manifest.nodes().len())?;
         let key_of = |index: u16| manifest.node(index).map(|node| node.identity_key);
         let said = messages
             .iter()

@@ -2,6 +2,7 @@
 
 pub mod aead;
 pub mod hpke;
+mod usable;
 
 /// The ciphertext does not open: another key, another context, or changed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

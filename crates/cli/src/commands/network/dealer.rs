@@ -19,6 +19,7 @@ pub(crate) fn run(ui: Ui, arguments: &Dealer) -> Result<(), Failure> {
     files::private_directory(&arguments.out)?;
     let manifest_path = arguments.out.join("manifest.json");
     let secret_path = |index: u16| arguments.out.join(format!("node-{index}.secret.json"));
+    let key_path = |index: u16| arguments.out.join(format!("node-{index}.key"));
     let paths = dealt
         .nodes
         .iter()
@@ -37,6 +38,9 @@ pub(crate) fn run(ui: Ui, arguments: &Dealer) -> Result<(), Failure> {
     for node in &dealt.nodes {
         let path = secret_path(node.index().get());
         files::write_new_private(&path, &node.expose_json())?;
+        // For a node that is to keep what later ceremonies give it.
+        let key_path = key_path(node.index().get());
+        files::write_new_private(&key_path, &node.key().expose_json())?;
         files_written.push(path.display().to_string());
     }
     let text = serde_json::to_string(&dealt.manifest).map_err(|error| {

@@ -1,6 +1,6 @@
-//! Which ephemeral keys are answered.
+//! To which public keys something is sealed.
 
-use trefoil_protocol::bytes::EnvelopeKey;
+use crate::bytes::EnvelopeKey;
 
 /// `2^255 - 19`, little-endian.
 const P: [u8; 32] = {
@@ -36,30 +36,32 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     },
 ];
 
-/// An X25519 key in its one encoding (below `2^255 - 19`) and not of small order. X25519 itself would take others
-/// (RFC 7748 section 5); then two keys with two nonces would be one key.
-pub(crate) fn is_usable(key: &EnvelopeKey) -> bool {
-    let bytes = key.as_bytes();
-    let canonical = bytes.iter().rev().lt(P.iter().rev());
-    canonical && !SMALL_ORDER.contains(bytes)
+impl EnvelopeKey {
+    /// Whether this is an X25519 key in its one encoding (below `2^255 - 19`) and not of small order. X25519 itself
+    /// would take others (RFC 7748 section 5); then two keys with two nonces would be one key.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        let bytes = self.as_bytes();
+        let canonical = bytes.iter().rev().lt(P.iter().rev());
+        canonical && !SMALL_ORDER.contains(bytes)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::social::EphemeralKey;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
-    use trefoil_protocol::social::EphemeralKey;
-
-    use super::*;
 
     fn usable(bytes: [u8; 32]) -> bool {
-        is_usable(&EnvelopeKey::from_bytes(bytes))
+        EnvelopeKey::from_bytes(bytes).is_usable()
     }
 
     #[test]
     fn keys_that_clients_make_are_usable() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        assert!((0..100).all(|_| is_usable(&EphemeralKey::random(&mut rng).public())));
+        assert!((0..100).all(|_| EphemeralKey::random(&mut rng).public().is_usable()));
     }
 
     #[test]
