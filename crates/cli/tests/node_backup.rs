@@ -1,4 +1,9 @@
 //! A node that dies and comes back from its backup, with the real binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 mod support;
 

@@ -99,7 +99,9 @@ impl Backup {
         let stored = stored.ok_or(BackupError::NoShare)?;
         let mut state = NodeState::open(&stored.sealed, key)?;
         state.erase_due(now);
-        state.forget_ceremony();
+        // What it holds for an epoch to come stays: others may count on it.
+        state.ceremony = None;
+        state.signed = None;
         // What a node could not start with is no backup.
         Serving::of(&state, None, key)?;
         let current = state

@@ -6,7 +6,7 @@ use trefoil_protocol::social::{DealtNetwork, deal_network};
 use trefoil_store::{MemoryNodeStore, NodeState as StoredState, NodeStore as _, StoreError};
 
 use super::*;
-use crate::state::{Erase, StateError};
+use crate::state::{Erase, HeldShare, StateError};
 
 const WORDS: &str = "correct horse battery";
 
@@ -272,4 +272,20 @@ fn shares_whose_time_is_over_are_not_backed_up() {
     state.erase = vec![Erase { at: 100, below: 2 }];
     assert_eq!(backup_of(&key, &state, 99).unwrap().epochs(), [1, 2]);
     assert_eq!(backup_of(&key, &state, 100).unwrap().epochs(), [2]);
+}
+
+/// The others sign once a node says that it holds its share: restored between the two it must still have it.
+#[test]
+fn what_is_held_for_the_epoch_to_come_is_backed_up() {
+    let dealt = network();
+    let key = dealt.nodes[1].key();
+    let mut state = state(&dealt);
+    let mut share = state.epochs[0].clone();
+    share.epoch = 2;
+    let manifest = dealt.manifest.hash();
+    state.held.push(HeldShare { manifest, share });
+    let backup = backup_of(&key, &state, 0).unwrap();
+    assert_eq!(backup.epochs(), [1]);
+    let node = backup.open(&words(WORDS)).unwrap();
+    assert!(node.state.held_for(manifest).is_some());
 }

@@ -116,11 +116,6 @@ impl NodeState {
     /// Takes in the next manifest; what was for the epoch to come is over.
     pub(crate) fn append(&mut self, manifest: SignedManifest) {
         self.manifests.push(manifest);
-        self.forget_ceremony();
-    }
-
-    /// Forgets all that is for the epoch to come.
-    pub(crate) fn forget_ceremony(&mut self) {
         self.held.clear();
         self.ceremony = None;
         self.signed = None;
