@@ -9,7 +9,10 @@
 )]
 
 mod faults;
+mod gate;
+mod interrupted;
 mod liars;
+mod load;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -22,7 +22,10 @@ pub(crate) struct World {
 
 /// A node's place and, while it runs, its process.
 pub(crate) struct Node {
+    /// Of its public address.
     pub(crate) port: u16,
+    /// Where it listens: the same, unless a gate stands before it.
+    pub(crate) listen: u16,
     pub(crate) identity_key: String,
     pub(crate) process: Option<Server>,
 }
@@ -36,10 +39,16 @@ impl Node {
 impl World {
     /// `count` nodes that have no key yet, and follow every plan of the coordinator whose key is `coordinator.key`.
     pub(crate) async fn start(count: usize, overlap: u64) -> Self {
-        Self::start_trusting(count, overlap, "any").await
+        Self::start_with(count, overlap, "any", None).await
     }
 
-    pub(crate) async fn start_trusting(count: usize, overlap: u64, trust: &str) -> Self {
+    /// With this trust in the coordinator; the node at `gated` leaves its public port to a gate.
+    pub(crate) async fn start_with(
+        count: usize,
+        overlap: u64,
+        trust: &str,
+        gated: Option<usize>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let now = || {
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -63,13 +72,16 @@ impl World {
         );
         let nodes = ports(count).into_iter().enumerate().map(|(place, port)| {
             let identity_key = new_key(&path(&format!("node-{place}.key")));
+            let behind = (gated == Some(place)).then(|| ports(1)[0]);
+            let listen = behind.unwrap_or(port);
             let node = Node {
                 port,
+                listen,
                 identity_key,
                 process: None,
             };
             let settings = format!(
-                "listen = \"127.0.0.1:{port}\"\npublic_url = \"{}\"\ndata = \"{}\"\nkey_file = \"{}\"\n\
+                "listen = \"127.0.0.1:{listen}\"\npublic_url = \"{}\"\ndata = \"{}\"\nkey_file = \"{}\"\n\
                  verifiers = \"{}\"\noverlap = {overlap}\n[limits]\naddress_per_minute = 0\nuser_per_minute = 0\n\
                  [ceremony]\ncoordinator = \"{coordinator}\"\ntrust = \"{trust}\"\n",
                 node.url(),
