@@ -13,6 +13,7 @@ mod gate;
 mod interrupted;
 mod liars;
 mod load;
+mod mistakes;
 
 #[path = "../support/mod.rs"]
 mod support;

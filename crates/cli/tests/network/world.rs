@@ -17,7 +17,6 @@ pub(crate) struct World {
     provider: Arc<OpenIdProvider>,
     metadata: Server,
     pub(crate) nodes: Vec<Node>,
-    coordinator: String,
 }
 
 /// A node's place and, while it runs, its process.
@@ -98,15 +97,9 @@ impl World {
             provider,
             metadata,
             nodes,
-            coordinator,
         };
         world.serve(0..count);
         world
-    }
-
-    /// Of the coordinator whom the nodes know.
-    pub(crate) fn coordinator(&self) -> &str {
-        &self.coordinator
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -222,19 +215,22 @@ impl World {
     }
 
     /// `trefoil network <verb>` with the coordinator's key, while this process goes on serving and logging in.
-    pub(crate) async fn network(&self, verb: &str, arguments: &[String]) -> Run {
-        let arguments = self.arguments(verb, arguments);
-        let run = move || {
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            trefoil(&arguments, b"")
-        };
-        tokio::task::spawn_blocking(run).await.unwrap()
+    pub(crate) async fn network(&self, verb: &str, more: &[String]) -> Run {
+        run(self.arguments(verb, more)).await
+    }
+
+    /// The same with the key that `arguments` name.
+    pub(crate) async fn network_as(&self, verb: &str, arguments: &[String]) -> Run {
+        let mut all = network_verb(verb);
+        all.extend_from_slice(arguments);
+        run(all).await
     }
 
     pub(crate) fn arguments(&self, verb: &str, more: &[String]) -> Vec<String> {
-        let mut arguments = ["--json", "network", verb].map(str::to_owned).to_vec();
+        let mut arguments = network_verb(verb);
         if verb != "status" && verb != "approve" {
-            arguments.extend(["--coordinator-key".to_owned(), self.text("coordinator.key")]);
+            let key = self.text("coordinator.key");
+            arguments.extend(["--coordinator-key".to_owned(), key]);
         }
         arguments.extend_from_slice(more);
         arguments
@@ -262,6 +258,18 @@ impl World {
         let url = self.metadata.serving["public_url"].as_str().unwrap();
         Apps::new(url, Arc::clone(&self.provider))
     }
+}
+
+fn network_verb(verb: &str) -> Vec<String> {
+    ["--json", "network", verb].map(str::to_owned).to_vec()
+}
+
+async fn run(arguments: Vec<String>) -> Run {
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        trefoil(&arguments, b"")
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 fn new_key(path: &str) -> String {
