@@ -115,6 +115,9 @@ async fn a_key_is_not_made_with_the_wrong_nodes() {
         );
     }
     network.assert_serves("refused key generations").await;
+    // Whoever names other nodes then does not get the old plan.
+    let run = network.keygen(&free, 2, "taken.json").await;
+    assert_fails(&run, 7, "other_plan", &["taken.json.plan"]);
 
     let made = network.keygen(&free, 2, "other.json").await.ok();
     assert_eq!((&made["nodes"], &made["epoch"]), (&json!(2), &json!(1)));
@@ -199,6 +202,15 @@ async fn a_move_needs_the_operators_of_t_old_nodes_where_the_coordinator_is_not_
     );
     network.assert_serves("a move that one approved").await;
 
+    // While that plan lies there, no other ceremony is taken for it.
+    let run = network.world.move_to([4, 3], 2).await;
+    assert_fails(&run, 7, "other_plan", &[&plan_file]);
+    let run = network.world.move_to([3, 4], 1).await;
+    assert_fails(&run, 7, "other_plan", &[&plan_file]);
+    let run = network.world.refresh().await;
+    assert_fails(&run, 7, "other_plan", &[&plan_file]);
+    network.assert_serves("another ceremony").await;
+
     // A quorum must sign too: for two of three it is the same two.
     approve(2).await;
     let moved = network.world.move_to([3, 4], 2).await.ok();
@@ -232,5 +244,24 @@ async fn a_refresh_with_a_member_missing_says_who_and_is_carried_on_later() {
     );
     network.world.serve([1]);
     assert_eq!(network.world.refresh().await.ok()["epoch"], 2);
+    network.assert_serves("refreshed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_plan_that_the_network_has_left_behind_is_dropped() {
+    let network = Network::start(5, "any").await;
+    let mut plan_only = network.manifest_file().to_vec();
+    plan_only.extend(["--threshold", "2", "--plan-only"].map(str::to_owned));
+    for place in [3, 4] {
+        plan_only.extend(["--node".to_owned(), network.url(place)]);
+    }
+    network.world.network("move", &plan_only).await.ok();
+    // Meanwhile the coordinator refreshes from another copy of the manifest.
+    let copy = network.world.text("copy.json");
+    std::fs::copy(network.world.path("manifest.json"), &copy).unwrap();
+    let from_copy = ["--manifest".to_owned(), copy];
+    let refreshed = network.world.network("refresh", &from_copy).await.ok();
+    assert_eq!(refreshed["epoch"], 2);
+    assert_eq!(network.world.refresh().await.ok()["epoch"], 3);
     network.assert_serves("refreshed").await;
 }
