@@ -15,7 +15,10 @@ use crate::world::World;
 /// Without an end of its own a test that hangs would say nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Logins without pause; every one must succeed with the same address.
+/// Between two logins of one user: the nodes have other things to do, too.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// Logins all the time; every one must succeed with the same address.
 pub(crate) struct Load {
     users: JoinSet<()>,
     counts: Arc<Counts>,
@@ -66,6 +69,7 @@ impl Load {
                             .failed
                             .send_modify(|failed| failed.push(format!("{user}: {wrong:?}"))),
                     }
+                    tokio::time::sleep(PAUSE).await;
                 }
             });
         }
