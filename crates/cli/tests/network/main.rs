@@ -9,7 +9,11 @@
 )]
 
 mod faults;
+mod gate;
+mod interrupted;
 mod liars;
+mod load;
+mod mistakes;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -17,12 +17,14 @@ pub(crate) struct World {
     provider: Arc<OpenIdProvider>,
     metadata: Server,
     pub(crate) nodes: Vec<Node>,
-    coordinator: String,
 }
 
 /// A node's place and, while it runs, its process.
 pub(crate) struct Node {
+    /// Of its public address.
     pub(crate) port: u16,
+    /// Where it listens: the same, unless a gate stands before it.
+    pub(crate) listen: u16,
     pub(crate) identity_key: String,
     pub(crate) process: Option<Server>,
 }
@@ -36,10 +38,16 @@ impl Node {
 impl World {
     /// `count` nodes that have no key yet, and follow every plan of the coordinator whose key is `coordinator.key`.
     pub(crate) async fn start(count: usize, overlap: u64) -> Self {
-        Self::start_trusting(count, overlap, "any").await
+        Self::start_with(count, overlap, "any", None).await
     }
 
-    pub(crate) async fn start_trusting(count: usize, overlap: u64, trust: &str) -> Self {
+    /// With this trust in the coordinator; the node at `gated` leaves its public port to a gate.
+    pub(crate) async fn start_with(
+        count: usize,
+        overlap: u64,
+        trust: &str,
+        gated: Option<usize>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let now = || {
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -63,13 +71,16 @@ impl World {
         );
         let nodes = ports(count).into_iter().enumerate().map(|(place, port)| {
             let identity_key = new_key(&path(&format!("node-{place}.key")));
+            let behind = (gated == Some(place)).then(|| ports(1)[0]);
+            let listen = behind.unwrap_or(port);
             let node = Node {
                 port,
+                listen,
                 identity_key,
                 process: None,
             };
             let settings = format!(
-                "listen = \"127.0.0.1:{port}\"\npublic_url = \"{}\"\ndata = \"{}\"\nkey_file = \"{}\"\n\
+                "listen = \"127.0.0.1:{listen}\"\npublic_url = \"{}\"\ndata = \"{}\"\nkey_file = \"{}\"\n\
                  verifiers = \"{}\"\noverlap = {overlap}\n[limits]\naddress_per_minute = 0\nuser_per_minute = 0\n\
                  [ceremony]\ncoordinator = \"{coordinator}\"\ntrust = \"{trust}\"\n",
                 node.url(),
@@ -86,15 +97,9 @@ impl World {
             provider,
             metadata,
             nodes,
-            coordinator,
         };
         world.serve(0..count);
         world
-    }
-
-    /// Of the coordinator whom the nodes know.
-    pub(crate) fn coordinator(&self) -> &str {
-        &self.coordinator
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -210,19 +215,22 @@ impl World {
     }
 
     /// `trefoil network <verb>` with the coordinator's key, while this process goes on serving and logging in.
-    pub(crate) async fn network(&self, verb: &str, arguments: &[String]) -> Run {
-        let arguments = self.arguments(verb, arguments);
-        let run = move || {
-            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-            trefoil(&arguments, b"")
-        };
-        tokio::task::spawn_blocking(run).await.unwrap()
+    pub(crate) async fn network(&self, verb: &str, more: &[String]) -> Run {
+        run(self.arguments(verb, more)).await
+    }
+
+    /// The same with the key that `arguments` name.
+    pub(crate) async fn network_as(&self, verb: &str, arguments: &[String]) -> Run {
+        let mut all = network_verb(verb);
+        all.extend_from_slice(arguments);
+        run(all).await
     }
 
     pub(crate) fn arguments(&self, verb: &str, more: &[String]) -> Vec<String> {
-        let mut arguments = ["--json", "network", verb].map(str::to_owned).to_vec();
+        let mut arguments = network_verb(verb);
         if verb != "status" && verb != "approve" {
-            arguments.extend(["--coordinator-key".to_owned(), self.text("coordinator.key")]);
+            let key = self.text("coordinator.key");
+            arguments.extend(["--coordinator-key".to_owned(), key]);
         }
         arguments.extend_from_slice(more);
         arguments
@@ -250,6 +258,18 @@ impl World {
         let url = self.metadata.serving["public_url"].as_str().unwrap();
         Apps::new(url, Arc::clone(&self.provider))
     }
+}
+
+fn network_verb(verb: &str) -> Vec<String> {
+    ["--json", "network", verb].map(str::to_owned).to_vec()
+}
+
+async fn run(arguments: Vec<String>) -> Run {
+    let run = move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        trefoil(&arguments, b"")
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 fn new_key(path: &str) -> String {

@@ -5,13 +5,11 @@ use serde_json::json;
 use super::carry_out::read_plan;
 use crate::args::Approve;
 use crate::commands::serve_node::Approvals;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::ui::Ui;
 
 pub(super) fn run(ui: Ui, arguments: &Approve) -> Result<(), Failure> {
-    let plan = read_plan(&arguments.plan)?
-        .verify()
-        .map_err(|error| Failure::new(Exit::Input, "bad_plan", error))?;
+    let (_, plan) = read_plan(&arguments.plan)?;
     let nodes: Vec<String> = plan
         .nodes()
         .iter()

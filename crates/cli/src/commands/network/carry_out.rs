@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use trefoil_client::ceremony::{CeremonyError, Chain, Coordinator, Outcome};
-use trefoil_protocol::ceremony::SignedPlan;
+use trefoil_client::ceremony::{CeremonyError, Chain, Coordinator, Member, Outcome};
+use trefoil_protocol::ceremony::{PlanNode, SignedPlan, VerifiedPlan};
 
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -25,13 +25,30 @@ impl PlanFile {
         &self.0
     }
 
-    /// A plan that an earlier run left.
-    pub(super) fn read(&self) -> Result<Option<SignedPlan>, Failure> {
-        if self.0.exists() {
-            read_plan(&self.0).map(Some)
-        } else {
-            Ok(None)
+    /// The plan that an earlier run of the same command left. One that the network has left behind is worth nothing and
+    /// is dropped; one of another command is not carried out in this one's name.
+    pub(super) fn resume(
+        &self,
+        chain: Option<&Chain>,
+        same: impl Fn(&VerifiedPlan) -> bool,
+    ) -> Result<Option<SignedPlan>, Failure> {
+        if !self.0.exists() {
+            return Ok(None);
         }
+        let (signed, plan) = read_plan(&self.0)?;
+        if chain.is_some_and(|chain| is_left_behind(&plan, chain)) {
+            self.done()?;
+            return Ok(None);
+        }
+        if same(&plan) {
+            return Ok(Some(signed));
+        }
+        let message = format!(
+            "{} is the plan of another ceremony, which may have begun: run the command that made it again, or remove the \
+             file to give it up",
+            self.0.display()
+        );
+        Err(Failure::new(Exit::Conflict, "other_plan", message))
     }
 
     pub(super) fn write(&self, plan: &SignedPlan) -> Result<(), Failure> {
@@ -51,7 +68,28 @@ impl PlanFile {
     }
 }
 
-pub(super) fn read_plan(path: &Path) -> Result<SignedPlan, Failure> {
+/// Whether the network reached the plan's epoch without it.
+fn is_left_behind(plan: &VerifiedPlan, chain: &Chain) -> bool {
+    let newest = chain.newest();
+    plan.network() == Some(newest.network())
+        && plan.epoch() <= newest.epoch()
+        && newest.ceremony() != Some(plan.ceremony())
+}
+
+/// Whether a plan is for these members, in this order.
+pub(super) fn is_for(plan: &VerifiedPlan, members: &[Member], threshold: u16) -> bool {
+    let fits = |(node, member): (&PlanNode, &Member)| {
+        node.url == member.url
+            && member
+                .identity_key
+                .is_none_or(|key| key == node.identity_key)
+    };
+    plan.threshold() == threshold
+        && plan.nodes().len() == members.len()
+        && plan.nodes().iter().zip(members).all(fits)
+}
+
+pub(super) fn read_plan(path: &Path) -> Result<(SignedPlan, VerifiedPlan), Failure> {
     let bad = |error: &dyn std::fmt::Display| {
         Failure::new(
             Exit::Input,
@@ -61,8 +99,8 @@ pub(super) fn read_plan(path: &Path) -> Result<SignedPlan, Failure> {
     };
     let plan: SignedPlan =
         serde_json::from_str(&files::read(path)?).map_err(|error| bad(&error))?;
-    plan.verify().map_err(|error| bad(&error))?;
-    Ok(plan)
+    let verified = plan.verify().map_err(|error| bad(&error))?;
+    Ok((plan, verified))
 }
 
 /// Carries a plan out; where another has gone too far to be left, that one is finished first, and this one fails.

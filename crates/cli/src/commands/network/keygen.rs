@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use trefoil_client::ceremony::Outcome;
+use trefoil_protocol::ceremony::VerifiedPlan;
 
-use super::carry_out::{PlanFile, carry_out};
+use super::carry_out::{PlanFile, carry_out, is_for};
 use super::{coordinator, members};
 use crate::args::Keygen;
 use crate::failure::{Exit, Failure};
@@ -18,10 +19,13 @@ pub(super) async fn run(ui: Ui, arguments: &Keygen) -> Result<(), Failure> {
     }
     let coordinator = coordinator(&arguments.coordinator_key)?;
     let file = PlanFile::beside(out);
-    let plan = match file.read()? {
+    let members = members(&arguments.nodes)?;
+    let same = |plan: &VerifiedPlan| {
+        plan.is_key_generation() && is_for(plan, &members, arguments.threshold)
+    };
+    let plan = match file.resume(None, same)? {
         Some(plan) => plan,
         None => {
-            let members = members(&arguments.nodes)?;
             let plan = coordinator.plan_key(&members, arguments.threshold).await?;
             file.write(&plan)?;
             plan

@@ -1,8 +1,9 @@
 //! `trefoil network move`: the network's key goes to other nodes, another threshold, or both; the key stays.
 
 use serde_json::json;
+use trefoil_protocol::ceremony::VerifiedPlan;
 
-use super::carry_out::{PlanFile, carry_out, report};
+use super::carry_out::{PlanFile, carry_out, is_for, report};
 use super::{coordinator, members, read_manifest};
 use crate::args::MoveKey;
 use crate::failure::Failure;
@@ -14,10 +15,13 @@ pub(super) async fn run(ui: Ui, arguments: &MoveKey) -> Result<(), Failure> {
     let file = PlanFile::beside(&arguments.manifest);
     let urls: Vec<String> = known.nodes().iter().map(|node| node.url.clone()).collect();
     let chain = coordinator.chain(&urls, &known.network()).await?;
-    let plan = match file.read()? {
+    let members = members(&arguments.nodes)?;
+    let same = |plan: &VerifiedPlan| {
+        !plan.is_key_generation() && is_for(plan, &members, arguments.threshold)
+    };
+    let plan = match file.resume(Some(&chain), same)? {
         Some(plan) => plan,
         None => {
-            let members = members(&arguments.nodes)?;
             let plan = coordinator
                 .plan_move(chain.newest(), &members, arguments.threshold)
                 .await?;

@@ -1,5 +1,7 @@
 //! `trefoil network refresh`: new shares for the same nodes; the key stays, old shares become worthless.
 
+use trefoil_protocol::ceremony::VerifiedPlan;
+
 use super::carry_out::{PlanFile, carry_out, report};
 use super::{coordinator, read_manifest};
 use crate::args::Refresh;
@@ -12,7 +14,12 @@ pub(super) async fn run(ui: Ui, arguments: &Refresh) -> Result<(), Failure> {
     let file = PlanFile::beside(&arguments.manifest);
     let urls: Vec<String> = known.nodes().iter().map(|node| node.url.clone()).collect();
     let chain = coordinator.chain(&urls, &known.network()).await?;
-    let plan = match file.read()? {
+    let is_refresh = |plan: &VerifiedPlan| {
+        let reached = chain.newest().ceremony() == Some(plan.ceremony());
+        let before = reached.then(|| chain.before_newest()).flatten();
+        plan.is_refresh_of(before.as_ref().unwrap_or(chain.newest()))
+    };
+    let plan = match file.resume(Some(&chain), is_refresh)? {
         Some(plan) => plan,
         None => {
             let plan = coordinator.plan_refresh(chain.newest()).await?;
