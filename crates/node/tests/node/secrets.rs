@@ -124,7 +124,6 @@ fn debug_shows_no_secret() {
     let verifier = IdTokenVerifier::new(NodeConfig::default()).unwrap();
     let public = secrets.key().identity_key();
     let node = Node::new(secrets, &manifest, verifier, Clock::system(), rng(1)).unwrap();
-    let public = node.identity_key();
     assert_eq!(
         format!("{node:?}"),
         format!(
