@@ -193,6 +193,12 @@ impl Node {
         .await
     }
 
+    /// Whether it holds shares of earlier epochs that have no end yet: step 6 of a ceremony did not reach it.
+    #[must_use]
+    pub fn has_unfinished_epoch(&self) -> bool {
+        self.serving().has_unfinished_epoch()
+    }
+
     /// Addresses of the nodes that may know of newer manifests than this one.
     #[must_use]
     pub fn peers(&self) -> Vec<String> {

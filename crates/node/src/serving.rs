@@ -102,6 +102,12 @@ impl Serving {
         self.lasting(now).map(NodeSecrets::epoch).max()
     }
 
+    pub(crate) fn has_unfinished_epoch(&self) -> bool {
+        let newest = self.newest_manifest_epoch();
+        let earlier = self.shares.iter().any(|share| share.epoch() < newest);
+        earlier && !self.erase.iter().any(|erase| erase.below == newest)
+    }
+
     pub(crate) fn peers(&self) -> &[String] {
         &self.peers
     }

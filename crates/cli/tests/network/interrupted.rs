@@ -25,7 +25,11 @@ struct Network {
 impl Network {
     /// Two of three must answer; the first stands behind a gate.
     async fn start() -> Self {
-        let world = World::start_with(3, 3600, "any", Some(0)).await;
+        Self::with_overlap(3600).await
+    }
+
+    async fn with_overlap(seconds: u64) -> Self {
+        let world = World::start_with(3, seconds, "any", Some(0)).await;
         let gate = Gate::before(&world.nodes[0]).await;
         let first = world.keygen(2).await;
         let address = world.app(&first).log_in().await.unwrap();
@@ -154,6 +158,24 @@ async fn a_node_that_was_away_when_the_others_moved_on_catches_up_by_itself() {
     network.world.serve([1]);
     network.world.refresh().await.ok();
     assert_eq!(network.epoch(), 2, "the plan was carried on");
+}
+
+/// The coordinator goes before the last member is back: nobody lost a share by then, and none is kept for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn old_shares_end_also_where_the_coordinator_has_gone() {
+    let mut network = Network::with_overlap(1).await;
+    let process = network.world.nodes[0].process.as_ref().unwrap().id();
+    network.gate.arm(Before("activate"), || process);
+    network.world.refresh().await.ok();
+    // Longer than the overlap: without every member's word nothing ends.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    hold_only(&network.world, &[1, 2], &[1, 2]).await;
+    network.world.nodes[0].process.take().unwrap().kill();
+    network.world.serve([0]);
+    hold_only(&network.world, &[0], &[2]).await;
+    hold_only(&network.world, &[0, 1, 2], &[2]).await;
+    network.load.sees(2, "with the new shares alone").await;
+    network.load.stop().await;
 }
 
 /// Whatever the moment: the coordinator and one node die at once.

@@ -122,6 +122,22 @@ pub async fn fetch_manifests_after(
     fetch.await.map_err(|refused| refused.into_trouble(base))
 }
 
+/// Where a node says that it stands, asked once.
+///
+/// # Errors
+/// [`NodeTrouble`], in plain words.
+pub async fn fetch_status(
+    transport: &dyn Transport,
+    base: &str,
+) -> Result<CeremonyStatus, NodeTrouble> {
+    let fetch = async {
+        let url = address(base, &["ceremony"])?;
+        let request = Request::new(Method::GET, url).max_body(MAX_CEREMONY_BODY);
+        read(&transport.send(request).await.map_err(Refused::Transport)?)
+    };
+    fetch.await.map_err(|refused| refused.into_trouble(base))
+}
+
 fn manifests_request(base: &str, epoch: u32) -> Result<Request, Refused> {
     let mut url = address(base, &["manifests"])?;
     url.query_pairs_mut()

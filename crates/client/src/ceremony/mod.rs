@@ -27,8 +27,8 @@ use trefoil_protocol::social::{SignedManifest, VerifiedManifest};
 use crate::environment::Environment;
 use crate::transport::Transport;
 
-pub use call::fetch_manifests_after;
 use call::{Caller, Refused};
+pub use call::{fetch_manifests_after, fetch_status};
 pub use chain::Chain;
 use decided::{Decided, decided};
 pub use error::{CeremonyError, NodeTrouble};

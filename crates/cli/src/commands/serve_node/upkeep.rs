@@ -1,16 +1,19 @@
-//! What a node does while nobody asks: it erases shares whose time is over, and takes manifests that it missed.
+//! What a node does while nobody asks: it erases shares whose time is over, takes manifests that it missed, and asks the
+//! others for what an absent coordinator did not bring.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use trefoil_client::HttpTransport;
-use trefoil_client::ceremony::fetch_manifests_after;
+use trefoil_client::ceremony::{fetch_manifests_after, fetch_status};
 use trefoil_node::Node;
-use trefoil_protocol::ceremony::ActivateRequest;
+use trefoil_protocol::ceremony::{ActivateRequest, FinishRequest};
 
 const TICK: Duration = Duration::from_secs(2);
 /// Ticks between two looks at what the others serve; the first comes at once, for a node that was away.
 const LOOK_EVERY: u32 = 30;
+/// Ticks between two questions whether every node serves the new epoch, while some shares have no end.
+const ASK_EVERY: u32 = 5;
 
 pub(super) async fn run(node: Arc<Node>) {
     let Ok(transport) = HttpTransport::new() else {
@@ -22,6 +25,9 @@ pub(super) async fn run(node: Arc<Node>) {
         }
         if tick.is_multiple_of(LOOK_EVERY) {
             catch_up(&node, &transport).await;
+        }
+        if tick.is_multiple_of(ASK_EVERY) {
+            finish(&node, &transport).await;
         }
         tokio::time::sleep(TICK).await;
     }
@@ -42,5 +48,24 @@ async fn catch_up(node: &Node, transport: &HttpTransport) {
                 break;
             }
         }
+    }
+}
+
+/// Shares of earlier epochs get their end once every member says that it serves the new one, also where the coordinator
+/// did not stay until the last of them was back.
+async fn finish(node: &Node, transport: &HttpTransport) {
+    if !node.has_unfinished_epoch() {
+        return;
+    }
+    let mut active = Vec::new();
+    for url in node.peers() {
+        let status = fetch_status(transport, &url).await;
+        active.extend(status.ok().and_then(|status| status.active));
+    }
+    match node.finish(&FinishRequest { active }).await {
+        Ok(_) => {
+            tracing::info!("every node serves the new epoch; shares of earlier ones have an end")
+        }
+        Err(error) => tracing::debug!(%error, "shares of earlier epochs are kept"),
     }
 }
