@@ -53,7 +53,7 @@ impl Net {
             net.network(&["new-key", "--out", &net.text(&format!("n{index}.key"))]);
             let text = format!(
                 "listen = \"127.0.0.1:{}\"\npublic_url = \"{}\"\ndata = \"{}\"\nkey_file = \"{}\"\n\
-                 verifiers = \"{}\"\noverlap = {overlap}\n[ceremony]\ncoordinator = {}\n",
+                 verifiers = \"{}\"\noverlap = {overlap}\n[limits]\naddress_per_minute = 0\n[ceremony]\ncoordinator = {}\n",
                 net.ports[index - 1],
                 net.url(index),
                 net.text(&format!("d{index}")),

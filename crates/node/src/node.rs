@@ -222,7 +222,7 @@ impl Node {
     /// # Errors
     /// [`CeremonyError`].
     pub async fn deal(&self, request: &DealRequest) -> Result<NodeMessage, CeremonyError> {
-        self.change(|state| ceremony::deal(state, request, self.keeper.key()))
+        self.change(|state| ceremony::deal(state, request, self.keeper.key(), &self.policy))
             .await
     }
 
@@ -231,7 +231,7 @@ impl Node {
     /// # Errors
     /// [`CeremonyError`], naming nodes whose dealings do not fit.
     pub async fn hold(&self, request: &HoldRequest) -> Result<HoldResponse, CeremonyError> {
-        self.change(|state| ceremony::hold(state, request, self.keeper.key()))
+        self.change(|state| ceremony::hold(state, request, self.keeper.key(), &self.policy))
             .await
     }
 
@@ -240,7 +240,7 @@ impl Node {
     /// # Errors
     /// [`CeremonyError`].
     pub async fn sign(&self, request: &SignRequest) -> Result<ManifestSignature, CeremonyError> {
-        self.change(|state| ceremony::sign(state, request, self.keeper.key()))
+        self.change(|state| ceremony::sign(state, request, self.keeper.key(), &self.policy))
             .await
     }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use trefoil_client::ceremony::{CeremonyError, Coordinator};
-use trefoil_protocol::ceremony::{SignRequest, SignedPlan};
+use trefoil_protocol::ceremony::{DealRequest, HoldRequest, PlanRequest, SignRequest, SignedPlan};
+use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::social::VerifiedManifest;
 use trefoil_testkit::faults::Fault;
 use trefoil_testkit::servers::NodeNetwork;
@@ -113,8 +114,8 @@ async fn a_node_signs_once_for_an_epoch_and_what_it_signed_is_finished_first() {
     let signature = signer.sign(&asked).await.unwrap();
     // The same again, and no other.
     assert_eq!(signer.sign(&asked).await.unwrap(), signature);
-    let mut other = asked.clone();
-    other.manifest = first.signed().manifest.clone();
+    let (manifest, held) = (first.signed().manifest.clone(), asked.held.clone());
+    let other = SignRequest::new(asked.ceremony, manifest, held, network.coordinator_key());
     let refused = signer.sign(&other).await.unwrap_err();
     assert!(
         matches!(refused, trefoil_node::CeremonyError::Decided),
@@ -139,6 +140,67 @@ async fn a_node_signs_once_for_an_epoch_and_what_it_signed_is_finished_first() {
     assert_eq!(second.hash(), asked_hash(&asked));
     assert_eq!(secret(&network, &second).await, before);
     assert!(epochs(&network).await.values().all(|held| *held == [1, 2]));
+}
+
+/// The plan and the joins are there for all to read. Whoever could have nodes hold what any two of three dealt, and sign it,
+/// could have each sign another manifest, and none would ever get a quorum.
+#[tokio::test]
+async fn nobody_but_the_coordinator_leads_a_ceremony() {
+    let network = NodeNetwork::of(3).await.unwrap();
+    let first = network.keygen(3, 2).await.unwrap().manifest;
+    let coordinator = network.coordinator().unwrap();
+    let chain = network.chain(&coordinator, &first).await.unwrap();
+    let plan = coordinator.plan_refresh(&first).await.unwrap();
+    let ceremony = plan.verify().unwrap().ceremony();
+    let stranger = AuthPrivateKey::from_seed(&[7; 32]);
+    let nodes: Vec<_> = network
+        .nodes
+        .iter()
+        .map(|node| node.node().unwrap())
+        .collect();
+    let refused = |refused: trefoil_node::CeremonyError| {
+        assert!(
+            matches!(refused, trefoil_node::CeremonyError::NotTheCoordinator),
+            "{refused}"
+        );
+    };
+
+    let mut joins = Vec::new();
+    for node in &nodes {
+        let request = PlanRequest {
+            plan: plan.clone(),
+            manifests: Vec::new(),
+        };
+        joins.push(node.plan(&request).await.unwrap().join.unwrap());
+    }
+    let theirs = DealRequest::new(ceremony, joins.clone(), &stranger);
+    let ours = DealRequest::new(ceremony, joins.clone(), network.coordinator_key());
+    let mut dealings = Vec::new();
+    for node in &nodes {
+        refused(node.deal(&theirs).await.unwrap_err());
+        dealings.push(node.deal(&ours).await.unwrap());
+    }
+    let two = dealings[..2].to_vec();
+    let theirs = HoldRequest::new(ceremony, joins.clone(), two.clone(), &stranger);
+    let ours = HoldRequest::new(ceremony, joins, two, network.coordinator_key());
+    // An order for one choice of dealers is none for another.
+    let mut bent = ours.clone();
+    bent.dealings = dealings[1..].to_vec();
+    let mut held = Vec::new();
+    let mut manifest = None;
+    for node in &nodes {
+        refused(node.hold(&theirs).await.unwrap_err());
+        refused(node.hold(&bent).await.unwrap_err());
+        let holds = node.hold(&ours).await.unwrap();
+        held.push(holds.held);
+        manifest = Some(holds.manifest);
+    }
+    let theirs = SignRequest::new(ceremony, manifest.unwrap(), held, &stranger);
+    for node in &nodes {
+        refused(node.sign(&theirs).await.unwrap_err());
+    }
+    let outcome = coordinator.carry_out(&plan, Some(&chain)).await.unwrap();
+    assert_eq!(outcome.manifest.epoch(), 2);
 }
 
 fn asked_hash(asked: &SignRequest) -> trefoil_protocol::bytes::ManifestHash {

@@ -204,6 +204,8 @@ async fn with_too_few_dealers_left_nothing_changes_and_the_liars_are_named() {
             needed,
             given,
             liars,
+            accusers,
+            ..
         } = &refused
         else {
             panic!("{cheat:?}: {refused}");
@@ -213,6 +215,10 @@ async fn with_too_few_dealers_left_nothing_changes_and_the_liars_are_named() {
             (3, 2, &[1, 2][..]),
             "{cheat:?}"
         );
+        // Who says so is told too: it may be they who lie. Some lies the coordinator sees itself.
+        for accuser in accusers {
+            assert!(refused.to_string().contains(accuser.as_str()), "{refused}");
+        }
         assert!(epochs(&network).await.values().all(|held| *held == [1]));
     }
     assert_eq!(secret(&network, &first).await, before);
@@ -313,6 +319,7 @@ async fn a_member_that_joins_differently_for_each_makes_no_key() {
         said["hpke_key"] = text(&ELSE)
     });
     asked.joins[0] = serde_json::from_value(other).unwrap();
+    let asked = DealRequest::new(asked.ceremony, asked.joins, network.coordinator_key());
     for node in &network.nodes {
         let refused = node.node().unwrap().deal(&asked).await.unwrap_err();
         assert!(

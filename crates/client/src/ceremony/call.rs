@@ -1,5 +1,6 @@
 //! One step at one node.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -15,6 +16,11 @@ use super::{CeremonyError, NodeTrouble, Party};
 use crate::environment::Environment;
 use crate::retry::RetryPolicy;
 use crate::transport::{Request, Response, Transport, TransportError};
+
+/// Times that one step is sent to one node.
+const ATTEMPTS: u32 = 4;
+/// A node that wants more time than this is left out for now.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Sends requests; what may pass by itself is tried again, since every step can be repeated.
 #[derive(Clone)]
@@ -38,7 +44,10 @@ impl Caller {
         Self {
             transport,
             environment,
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy {
+                attempts: ATTEMPTS,
+                ..RetryPolicy::default()
+            },
         }
     }
 
@@ -89,15 +98,16 @@ impl Caller {
         let request = request.max_body(MAX_CEREMONY_BODY);
         for failed in 1.. {
             let last = failed >= self.retry.attempts;
-            match self.transport.send(request.clone()).await {
+            let asked_for = match self.transport.send(request.clone()).await {
                 Ok(answer) if last || !is_transient(answer.status) => return Ok(answer),
+                Ok(answer) => wait_asked_for(&answer),
                 Err(error) if last || !error.is_transient() => {
                     return Err(Refused::Transport(error));
                 }
-                _ => {}
-            }
+                Err(_) => Duration::ZERO,
+            };
             let delay = self.retry.delay(failed, &mut self.environment.rng());
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep(delay.max(asked_for)).await;
         }
         Err(Refused::Address)
     }
@@ -178,6 +188,13 @@ impl Refused {
     pub(super) fn into_error(self, url: &str) -> CeremonyError {
         CeremonyError::Node(self.into_trouble(url))
     }
+}
+
+/// A node may be asked too often from one address; it says when again.
+fn wait_asked_for(answer: &Response) -> Duration {
+    let problem: Option<Problem> = serde_json::from_slice(&answer.body).ok();
+    let seconds = problem.and_then(|problem| problem.retry_after);
+    Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST_WAIT)
 }
 
 fn is_transient(status: StatusCode) -> bool {

@@ -14,25 +14,42 @@ pub(super) enum Decided {
     Other(Box<SignedPlan>),
 }
 
-/// Nodes are believed what they can show: a plan, the word of every member in it, and their own signature.
+/// Nodes are believed what they can show: a plan, the word of every member in it, and their own signature. Where they have
+/// signed different manifests, the one that most have signed is nearest to its quorum.
 pub(super) fn decided(
     plan: &VerifiedPlan,
     chain: Option<&Chain>,
     statuses: &[(Party, CeremonyStatus)],
 ) -> Decided {
-    let mut other = Decided::Nothing;
-    for (party, status) in statuses {
-        let Some((signed_plan, decided_plan, next)) = shown(party, chain, status) else {
-            continue;
-        };
-        if decided_plan.ceremony() == plan.ceremony() {
-            return Decided::This(next);
+    let all: Vec<_> = statuses
+        .iter()
+        .filter_map(|(party, status)| shown(party, chain, status))
+        .collect();
+    let votes = |next: &Next| {
+        all.iter()
+            .filter(|(_, _, other)| other.manifest == next.manifest)
+            .count()
+    };
+    let this = all
+        .iter()
+        .filter(|(_, shown, _)| shown.ceremony() == plan.ceremony())
+        .max_by_key(|(_, _, next)| votes(next));
+    let other = all
+        .iter()
+        .filter(|(_, shown, _)| {
+            shown.ceremony() != plan.ceremony()
+                && shown.epoch() == plan.epoch()
+                && shown.previous() == plan.previous()
+        })
+        .max_by_key(|(_, _, next)| votes(next));
+    match (this, other) {
+        (Some((_, _, this)), None) => Decided::This(this.clone()),
+        (Some((_, _, this)), Some((_, _, other))) if votes(this) >= votes(other) => {
+            Decided::This(this.clone())
         }
-        if decided_plan.epoch() == plan.epoch() && decided_plan.previous() == plan.previous() {
-            other = Decided::Other(Box::new(signed_plan));
-        }
+        (_, Some((signed_plan, ..))) => Decided::Other(Box::new(signed_plan.clone())),
+        (None, None) => Decided::Nothing,
     }
-    other
 }
 
 fn shown(

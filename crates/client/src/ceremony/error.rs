@@ -65,17 +65,20 @@ pub enum CeremonyError {
     /// None of the nodes serves the network's manifests.
     #[error("no node serves a manifest of this network: {}", list(.0))]
     NoChain(Vec<NodeTrouble>),
-    /// Too few old nodes can hand on their share.
+    /// Too few old nodes can hand on their share, or a new one refuses what they hand on.
     #[error(
-        "{needed} old nodes must deal, and only {given} did (found lying: {liars:?}): bring more of them back and try again"
+        "{needed} old nodes must deal, and only {given} did{}: bring more of them back, or leave out whoever lies",
+        accusations(.liars, .accusers)
     )]
     TooFewDealers {
         /// The old threshold.
         needed: usize,
         /// Usable dealings.
         given: usize,
-        /// Dealers whose dealings do not fit.
+        /// Dealers whose dealings do not fit, as members say.
         liars: Vec<u16>,
+        /// Addresses of the members who say so: it may be they who lie.
+        accusers: Vec<String>,
     },
     /// Too few old nodes sign the new manifest: bring more of them back and carry the plan on.
     #[error("{needed} nodes must sign the new manifest, and only {given} did: {}", list(.trouble))]
@@ -110,4 +113,14 @@ pub enum CeremonyError {
 fn list(trouble: &[NodeTrouble]) -> String {
     let each: Vec<String> = trouble.iter().map(ToString::to_string).collect();
     each.join("; ")
+}
+
+fn accusations(liars: &[u16], accusers: &[String]) -> String {
+    if liars.is_empty() {
+        return String::new();
+    }
+    format!(
+        " ({} say that what nodes {liars:?} dealt does not fit)",
+        accusers.join(", ")
+    )
 }

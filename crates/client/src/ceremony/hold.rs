@@ -11,6 +11,7 @@ use super::call::Refused;
 use super::{CeremonyError, Chain, Coordinator, NodeTrouble, Parties, Party};
 
 /// The manifest to come, which every member holds its share of.
+#[derive(Clone)]
 pub(super) struct Next {
     pub(super) manifest: Blob,
     pub(super) held: Vec<NodeMessage>,
@@ -30,6 +31,7 @@ impl Coordinator {
             None => plan.nodes().len(),
         };
         let mut liars: BTreeSet<u16> = BTreeSet::new();
+        let mut accusers: BTreeSet<String> = BTreeSet::new();
         loop {
             let honest = dealings
                 .iter()
@@ -40,14 +42,12 @@ impl Coordinator {
                     needed,
                     given: chosen.len(),
                     liars: liars.into_iter().collect(),
+                    accusers: accusers.into_iter().collect(),
                 });
             }
             let asked: Vec<u16> = chosen.iter().map(|(dealer, _)| *dealer).collect();
-            let request = HoldRequest {
-                ceremony: plan.ceremony(),
-                joins: joins.clone(),
-                dealings: chosen.into_iter().map(|(_, dealing)| dealing).collect(),
-            };
+            let chosen = chosen.into_iter().map(|(_, dealing)| dealing).collect();
+            let request = HoldRequest::new(plan.ceremony(), joins.clone(), chosen, &self.key);
             let members: Vec<&Party> = parties.members.iter().collect();
             let answers = self.caller.all(&members, "hold", &request).await;
             let found = accused(&answers, &asked);
@@ -55,6 +55,7 @@ impl Coordinator {
                 return agreed(plan, answers);
             }
             tracing::warn!(dealers = ?found, "members refuse what these nodes dealt; going on without them");
+            accusers.extend(accusing(&answers));
             liars.extend(found);
         }
     }
@@ -70,6 +71,16 @@ fn accused(answers: &[(Party, Result<HoldResponse, Refused>)], asked: &[u16]) ->
         .flat_map(|problem| problem.nodes.iter().copied())
         .filter(|dealer| asked.contains(dealer))
         .collect()
+}
+
+/// The members who refuse dealings: it may be they who lie, which only the people behind both can find out.
+fn accusing(answers: &[(Party, Result<HoldResponse, Refused>)]) -> impl Iterator<Item = String> {
+    answers.iter().filter_map(|(party, answer)| match answer {
+        Err(Refused::Problem(problem)) if problem.code == ProblemCode::BadDealing => {
+            Some(party.url.clone())
+        }
+        _ => None,
+    })
 }
 
 /// Every member holds its share, and they all speak of one manifest. Where they do not, those are named who stand alone.

@@ -295,10 +295,7 @@ impl Coordinator {
         parties: &Parties,
         joins: &Joins,
     ) -> Result<Vec<(u16, NodeMessage)>, CeremonyError> {
-        let request = DealRequest {
-            ceremony: plan.ceremony(),
-            joins: joins.messages().to_vec(),
-        };
+        let request = DealRequest::new(plan.ceremony(), joins.messages().to_vec(), &self.key);
         let dealers: Vec<&Party> = parties.old.iter().collect();
         let answers = self.caller.all(&dealers, "deal", &request).await;
         let mut dealings = Vec::new();

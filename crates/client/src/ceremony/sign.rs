@@ -16,11 +16,7 @@ impl Coordinator {
         chain: Option<&Chain>,
     ) -> Result<VerifiedManifest, CeremonyError> {
         let planned = check_successor(plan, &next.manifest)?;
-        let request = SignRequest {
-            ceremony: plan.ceremony(),
-            manifest: next.manifest,
-            held: next.held,
-        };
+        let request = SignRequest::new(plan.ceremony(), next.manifest, next.held, &self.key);
         let signers: Vec<&Party> = parties.old.iter().collect();
         let answers: Vec<(Party, Result<ManifestSignature, Refused>)> =
             self.caller.all(&signers, "sign", &request).await;

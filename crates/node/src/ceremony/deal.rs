@@ -5,15 +5,16 @@ use trefoil_protocol::ceremony::{DealRequest, Dealing, DealtShares, NodeMessage,
 use trefoil_protocol::social::{NodeIndex, NodeKey};
 use zeroize::Zeroizing;
 
-use super::{CeremonyError, fix_joins, keygen, stream, under_way};
+use super::{CeremonyError, CeremonyPolicy, fix_joins, keygen, ordered, stream};
 use crate::state::{NodeState, Secret};
 
 pub(crate) fn deal(
     state: &mut NodeState,
     request: &DealRequest,
     key: &NodeKey,
+    policy: &CeremonyPolicy,
 ) -> Result<NodeMessage, CeremonyError> {
-    let (plan, ceremony) = under_way(state, request.ceremony)?;
+    let (plan, ceremony) = ordered(state, request.ceremony, policy, request.asked_by())?;
     let joins = fix_joins(state, &plan, &request.joins)?;
     let seed = &ceremony.seed;
     let (dealer, commitments, sub_shares) = if plan.is_key_generation() {

@@ -19,6 +19,11 @@ pub enum CeremonyError {
         "this node was not told to follow such a plan: name the coordinator in its settings, or approve the plan there"
     )]
     Refused,
+    /// Asked by somebody else than the coordinator.
+    #[error(
+        "only the coordinator may lead a ceremony: sign the request with the key of the plan, or with the one that this node is told to follow"
+    )]
+    NotTheCoordinator,
     /// The plan itself.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -84,7 +89,7 @@ impl CeremonyError {
     pub const fn code(&self) -> ProblemCode {
         match self {
             Self::Malformed => ProblemCode::MalformedRequest,
-            Self::Refused => ProblemCode::PlanRefused,
+            Self::Refused | Self::NotTheCoordinator => ProblemCode::PlanRefused,
             Self::Plan(PlanError::Stale { .. }) => ProblemCode::StalePlan,
             Self::Plan(_) | Self::OtherAddress(_) => ProblemCode::BadPlan,
             Self::NetworkExists => ProblemCode::NetworkExists,

@@ -13,7 +13,7 @@ use trefoil_protocol::social::{
     VerifyingShare,
 };
 
-use super::{CeremonyError, fix_joins, hpke_seed, keygen, under_way};
+use super::{CeremonyError, CeremonyPolicy, fix_joins, hpke_seed, keygen, ordered};
 use crate::state::{EpochShare, HeldShare, NodeState, Secret, hash_of};
 
 /// Manifests to come for which a node holds a share, at most. None may be dropped before one of them is signed: others
@@ -24,8 +24,9 @@ pub(crate) fn hold(
     state: &mut NodeState,
     request: &HoldRequest,
     key: &NodeKey,
+    policy: &CeremonyPolicy,
 ) -> Result<HoldResponse, CeremonyError> {
-    let (plan, ceremony) = under_way(state, request.ceremony)?;
+    let (plan, ceremony) = ordered(state, request.ceremony, policy, request.asked_by())?;
     let index = plan
         .place_of(&key.identity_key())
         .ok_or(CeremonyError::NotAMember)?;

@@ -16,8 +16,9 @@ mod status;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
-use trefoil_protocol::bytes::CeremonyId;
+use trefoil_protocol::bytes::{AuthKey, CeremonyId};
 use trefoil_protocol::ceremony::{Joins, NodeMessage, VerifiedPlan};
+use trefoil_protocol::sign::BadSignature;
 use zeroize::Zeroizing;
 
 use crate::state::{Ceremony, NodeState, Secret};
@@ -44,6 +45,20 @@ fn under_way(
         return Err(CeremonyError::OtherCeremony);
     }
     Ok((plan, under_way))
+}
+
+/// The same, where a coordinator asks who may.
+fn ordered(
+    state: &NodeState,
+    ceremony: CeremonyId,
+    policy: &CeremonyPolicy,
+    asked_by: Result<AuthKey, BadSignature>,
+) -> Result<(VerifiedPlan, Ceremony), CeremonyError> {
+    let (plan, under_way) = under_way(state, ceremony)?;
+    match asked_by {
+        Ok(key) if policy.may_lead(&plan, &key) => Ok((plan, under_way)),
+        _ => Err(CeremonyError::NotTheCoordinator),
+    }
 }
 
 /// Verifies the joins of all members. The first that are seen are the only ones: who is shown other joins than the rest

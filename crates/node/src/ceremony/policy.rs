@@ -66,6 +66,12 @@ impl CeremonyPolicy {
         self.url.as_ref().is_none_or(|own| own == url)
     }
 
+    /// Whether this key may lead a ceremony that the node follows: the plan's own coordinator, or the one that the node is
+    /// told to follow now, who finishes what another began.
+    pub(crate) fn may_lead(&self, plan: &VerifiedPlan, key: &AuthKey) -> bool {
+        plan.coordinator() == *key || self.coordinator == Some(*key)
+    }
+
     /// Whether a plan is followed by a node whose network stands at `current`; `has_share` is whether it has anything to
     /// deal.
     pub(crate) fn allows(

@@ -3,15 +3,16 @@
 use trefoil_protocol::ceremony::{Held, SignRequest, SignedNext, check_successor};
 use trefoil_protocol::social::{ManifestSignature, NodeKey};
 
-use super::{CeremonyError, under_way};
+use super::{CeremonyError, CeremonyPolicy, ordered};
 use crate::state::NodeState;
 
 pub(crate) fn sign(
     state: &mut NodeState,
     request: &SignRequest,
     key: &NodeKey,
+    policy: &CeremonyPolicy,
 ) -> Result<ManifestSignature, CeremonyError> {
-    let (plan, _) = under_way(state, request.ceremony)?;
+    let (plan, _) = ordered(state, request.ceremony, policy, request.asked_by())?;
     // The nodes of the manifest before sign; a first one is signed by its own.
     let place = match state.current()? {
         Some(current) => current.place_of(&key.identity_key()),

@@ -18,6 +18,7 @@
 mod dealing;
 mod join;
 mod message;
+mod order;
 mod plan;
 mod receipt;
 mod successor;
@@ -26,6 +27,7 @@ mod wire;
 pub use dealing::{Dealing, DealtShares};
 pub use join::{Join, Joins};
 pub use message::{MessageError, NodeMessage};
+pub use order::Order;
 pub use plan::{Plan, PlanError, PlanNode, SignedPlan, VerifiedPlan};
 pub use receipt::{Active, Held};
 pub use successor::{SuccessorError, check_successor, successor};

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NodeMessage, SignedPlan};
+use super::{NodeMessage, Order, SignedPlan};
 use crate::bytes::{AuthKey, Blob, CeremonyId, ManifestHash, NetworkKey};
 use crate::social::{ManifestSignature, SignedManifest};
 
@@ -33,6 +33,8 @@ pub struct PlanResponse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DealRequest {
+    /// That the coordinator asks.
+    pub(super) order: Order,
     /// Which ceremony.
     pub ceremony: CeremonyId,
     /// Of every member.
@@ -43,6 +45,8 @@ pub struct DealRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoldRequest {
+    /// That the coordinator asks.
+    pub(super) order: Order,
     /// Which ceremony.
     pub ceremony: CeremonyId,
     /// Of every member.
@@ -65,6 +69,8 @@ pub struct HoldResponse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignRequest {
+    /// That the coordinator asks.
+    pub(super) order: Order,
     /// Which ceremony.
     pub ceremony: CeremonyId,
     /// The manifest that follows.

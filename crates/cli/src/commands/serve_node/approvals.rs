@@ -24,13 +24,24 @@ impl Approvals {
         text.lines().any(|line| line.trim().parse() == Ok(*plan))
     }
 
-    /// Approves a plan.
+    /// Approves a plan for the node whose data lie here.
     pub(crate) fn add(&self, plan: &CeremonyId) -> Result<(), Failure> {
-        if self.holds(plan) {
-            return Ok(());
+        let node_is_here = self.0.with_file_name("node.db").exists();
+        if !node_is_here {
+            return Err(Failure::usage(format!(
+                "{} is no node's data directory: start the node once, or name the one of its settings",
+                self.0.parent().unwrap_or(&self.0).display()
+            )));
         }
-        let mut text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        text.push_str(&format!("{plan}\n"));
-        files::write(&self.0, &text)
+        let mut text = match std::fs::read_to_string(&self.0) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Failure::io("read", &self.0, &error)),
+        };
+        if !self.holds(plan) {
+            text.push_str(&format!("{plan}\n"));
+            files::write(&self.0, &text)?;
+        }
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use trefoil_client::HttpTransport;
 use trefoil_client::ceremony::{fetch_manifests_after, fetch_status};
 use trefoil_node::Node;
@@ -16,18 +17,33 @@ const LOOK_EVERY: u32 = 30;
 const ASK_EVERY: u32 = 5;
 
 pub(super) async fn run(node: Arc<Node>) {
-    let Ok(transport) = HttpTransport::new() else {
-        return;
-    };
-    for tick in 0_u32.. {
+    tokio::join!(erase(&node), look(&node));
+}
+
+async fn erase(node: &Node) {
+    loop {
         if let Err(error) = node.tick().await {
             tracing::error!(%error, "the node's state could not be looked after; this is tried again");
         }
+        tokio::time::sleep(TICK).await;
+    }
+}
+
+/// Apart from the erasing, which must not wait for nodes that do not answer.
+async fn look(node: &Node) {
+    let transport = match HttpTransport::new() {
+        Ok(transport) => transport,
+        Err(error) => {
+            tracing::error!(%error, "the other nodes cannot be asked for newer manifests; start the node again");
+            return;
+        }
+    };
+    for tick in 0_u32.. {
         if tick.is_multiple_of(LOOK_EVERY) {
-            catch_up(&node, &transport).await;
+            catch_up(node, &transport).await;
         }
         if tick.is_multiple_of(ASK_EVERY) {
-            finish(&node, &transport).await;
+            finish(node, &transport).await;
         }
         tokio::time::sleep(TICK).await;
     }
@@ -57,11 +73,12 @@ async fn finish(node: &Node, transport: &HttpTransport) {
     if !node.has_unfinished_epoch() {
         return;
     }
-    let mut active = Vec::new();
-    for url in node.peers() {
-        let status = fetch_status(transport, &url).await;
-        active.extend(status.ok().and_then(|status| status.active));
-    }
+    let peers = node.peers();
+    let statuses = join_all(peers.iter().map(|url| fetch_status(transport, url))).await;
+    let active = statuses
+        .into_iter()
+        .filter_map(|status| status.ok()?.active)
+        .collect();
     match node.finish(&FinishRequest { active }).await {
         Ok(_) => {
             tracing::info!("every node serves the new epoch; shares of earlier ones have an end")
