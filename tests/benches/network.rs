@@ -19,7 +19,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use http::Method;
@@ -137,7 +137,12 @@ fn network(criterion: &mut Criterion) {
         let slowest = Duration::from_millis(milliseconds);
         bench.slow(count, slowest);
         let mut group = criterion.benchmark_group(name);
-        group.sample_size(10);
+        // Of slow wires a few samples say it all.
+        group
+            .sample_size(10)
+            .sampling_mode(SamplingMode::Flat)
+            .warm_up_time(Duration::from_millis(500))
+            .measurement_time(Duration::from_secs(3));
         group.bench_function("trefoil", |b| {
             b.iter_custom(|times| {
                 let logins = async {
