@@ -19,7 +19,7 @@ use crate::transport::{Request, Response, Transport, TransportError};
 
 /// Times that one step is sent to one node.
 const ATTEMPTS: u32 = 4;
-/// A node that wants more time than this is left out for now.
+/// The longest wait that a node gets which asks for one.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Sends requests; what may pass by itself is tried again, since every step can be repeated.
