@@ -68,6 +68,31 @@ impl Committee {
         })
     }
 
+    /// Of shares that were computed from one polynomial: nothing is left to check about where they lie.
+    pub(crate) fn on_one_polynomial(
+        group_key: GroupKey,
+        threshold: u16,
+        epoch: u32,
+        shares: &[VerifyingShare],
+    ) -> Result<Self, CommitteeError> {
+        let nodes = shares.len();
+        if threshold == 0 || usize::from(threshold) > nodes {
+            return Err(CommitteeError::Threshold { threshold, nodes });
+        }
+        let mut by_index = BTreeMap::new();
+        for share in shares {
+            if by_index.insert(share.index(), *share).is_some() {
+                return Err(CommitteeError::DuplicateIndex(share.index()));
+            }
+        }
+        Ok(Self {
+            group_key,
+            threshold,
+            epoch,
+            shares: by_index,
+        })
+    }
+
     /// The network's public key.
     #[must_use]
     pub const fn group_key(&self) -> &GroupKey {

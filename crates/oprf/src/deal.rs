@@ -13,6 +13,7 @@ use crate::element::{Element, ScalarError, key_from_bytes};
 use crate::index::NodeIndex;
 use crate::keys::{GroupKey, KeyShare, VerifyingShare};
 use crate::polynomial::Polynomial;
+use crate::reshare::Commitments;
 
 /// The whole key of a network. Only a dealer holds one.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -69,6 +70,22 @@ impl MasterKey {
         key_from_bytes(bytes).map(Self)
     }
 
+    /// Splits the key as [`Self::split`] does and gives the polynomial's commitments in place of the verifying shares, which
+    /// [`Commitments::committee`] computes from them.
+    ///
+    /// # Errors
+    /// As [`deal`].
+    pub fn split_committed(
+        &self,
+        threshold: u16,
+        count: u16,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Commitments, Vec<KeyShare>), DealError> {
+        let (polynomial, shares) = self.polynomial_and_shares(threshold, count, rng)?;
+        let commitments = Commitments::of(&polynomial).ok_or(DealError::BrokenRandomness)?;
+        Ok((commitments, shares))
+    }
+
     /// Splits the key with a uniform polynomial of degree `threshold - 1`; node `i` of 1 to `count` gets `f(i)`.
     ///
     /// # Errors
@@ -79,17 +96,7 @@ impl MasterKey {
         count: u16,
         rng: &mut impl CryptoRng,
     ) -> Result<Dealing, DealError> {
-        if threshold == 0 || threshold > count {
-            return Err(DealError::Threshold { threshold, count });
-        }
-        let polynomial = Polynomial::random(&self.0, threshold, rng);
-        let shares = (1..=count)
-            .map(|index| {
-                let index = NodeIndex::new(index).map_err(|_| DealError::BrokenRandomness)?;
-                let value = polynomial.at(index);
-                KeyShare::new(index, &value).ok_or(DealError::BrokenRandomness)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let (_, shares) = self.polynomial_and_shares(threshold, count, rng)?;
         let group = Element::from_point(RistrettoPoint::mul_base(&self.0))
             .ok_or(DealError::BrokenRandomness)?;
         Ok(Dealing {
@@ -100,6 +107,29 @@ impl MasterKey {
                 .collect(),
             shares,
         })
+    }
+
+    fn polynomial_and_shares(
+        &self,
+        threshold: u16,
+        count: u16,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Polynomial, Vec<KeyShare>), DealError> {
+        if threshold == 0 || threshold > count {
+            return Err(DealError::Threshold { threshold, count });
+        }
+        let polynomial = Polynomial::random(&self.0, threshold, rng);
+        let shares = (1..=count).map(|index| {
+            let index = NodeIndex::new(index).map_err(|_| DealError::BrokenRandomness)?;
+            let value = polynomial.at(index);
+            KeyShare::new(index, &value).ok_or(DealError::BrokenRandomness)
+        });
+        let shares = shares.collect::<Result<Vec<_>, _>>()?;
+        Ok((polynomial, shares))
+    }
+
+    pub(crate) const fn scalar(&self) -> &Scalar {
+        &self.0
     }
 }
 

@@ -10,6 +10,8 @@ use sha2::Sha512;
 use sha2::digest::consts::U16;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::element::Element;
+
 /// Domain separation tag and proof label of the social PRF.
 pub(crate) const SOCIAL: &[u8] = b"trefoil/v1/social";
 
@@ -33,6 +35,14 @@ impl Input {
             point,
             bytes: point.compress().to_bytes(),
             label: SOCIAL,
+        }
+    }
+
+    pub(crate) const fn of_element(element: &Element, label: &'static [u8]) -> Self {
+        Self {
+            point: *element.point(),
+            bytes: *element.as_bytes(),
+            label,
         }
     }
 

@@ -18,7 +18,7 @@ use rand_core::CryptoRng;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::committee::Committee;
+use crate::committee::{Committee, CommitteeError};
 use crate::element::{Element, ElementError, ScalarError, scalar_from_bytes};
 use crate::index::NodeIndex;
 use crate::keys::{GroupKey, KeyShare, VerifyingShare};
@@ -107,13 +107,8 @@ impl KeyShare {
             });
         }
         let polynomial = Polynomial::random(self.scalar(), threshold, rng);
-        let commitments = polynomial.commitments().map(Element::from_point);
         Ok(ShareDealing {
-            commitments: Commitments(
-                commitments
-                    .collect::<Option<_>>()
-                    .ok_or(ReshareError::BrokenRandomness)?,
-            ),
+            commitments: Commitments::of(&polynomial).ok_or(ReshareError::BrokenRandomness)?,
             sub_shares: to
                 .iter()
                 .map(|index| SubShare(*polynomial.at(*index)))
@@ -153,6 +148,44 @@ impl Commitments {
     /// The encodings, constant coefficient first.
     pub fn to_bytes(&self) -> impl ExactSizeIterator<Item = &[u8; 32]> {
         self.0.iter().map(Element::as_bytes)
+    }
+
+    /// `None` where a coefficient is zero.
+    pub(crate) fn of(polynomial: &Polynomial) -> Option<Self> {
+        let elements: Option<Vec<_>> = polynomial.commitments().map(Element::from_point).collect();
+        elements.map(Self)
+    }
+
+    /// How many there are: the threshold.
+    #[must_use]
+    pub fn threshold(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The committee of the nodes at `indices` whose key these commit to.
+    ///
+    /// # Errors
+    /// [`CommitteeError::Threshold`] for fewer nodes than commitments, for none of either, and where a share would be zero;
+    /// [`CommitteeError::DuplicateIndex`].
+    pub fn committee(
+        &self,
+        epoch: u32,
+        indices: impl IntoIterator<Item = NodeIndex>,
+    ) -> Result<Committee, CommitteeError> {
+        let share =
+            |index| Element::from_point(self.at(index)).map(|e| VerifyingShare::new(index, e));
+        let shares: Vec<Option<VerifyingShare>> = indices.into_iter().map(share).collect();
+        let nodes = shares.len();
+        let threshold = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
+        let refused = CommitteeError::Threshold { threshold, nodes };
+        let group_key = self.0.first().ok_or(refused.clone())?;
+        let shares: Option<Vec<VerifyingShare>> = shares.into_iter().collect();
+        Committee::on_one_polynomial(
+            GroupKey::new(*group_key),
+            threshold,
+            epoch,
+            &shares.ok_or(refused)?,
+        )
     }
 
     /// The public half of what this dealer gives the node at `index`.

@@ -8,12 +8,16 @@ use core::iter::Sum;
 
 use curve25519_dalek::Scalar;
 use curve25519_dalek::ristretto::RistrettoPoint;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
 use sha2::{Digest, Sha512};
 
+use crate::deal::MasterKey;
 use crate::dleq::{Commitments, Proof, commit, recompute, respond};
 use crate::element::{Element, ElementError, decode, scalar_from_bytes};
+use crate::guess::{Blinding, GuessOutput};
 use crate::index::NodeIndex;
-use crate::input::{hash_to_group, hash_to_scalar};
+use crate::input::{Input, hash_to_group, hash_to_scalar};
 use crate::keys::KeyShare;
 
 const RFC9496: &str = include_str!("../tests/vectors/rfc9496-ristretto255.txt");
@@ -191,6 +195,48 @@ fn hash_to_group_and_evaluation_in_modes_0_and_1() {
         }
     }
     assert_eq!(checked, 6);
+}
+
+/// The guess OPRF with one node out of one gives the outputs of mode 1, whether a client asks or the dealer computes.
+#[test]
+fn guesses_at_one_node_of_one() {
+    let all = sections(RFC9497);
+    let keys = section(&all, "A.1.2. ");
+    let key = MasterKey::from_bytes(&scalars(keys, "skSm")[0].to_bytes()).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let (commitments, shares) = key.split_committed(1, 1, &mut rng).unwrap();
+    let committee = commitments.committee(1, [shares[0].index()]).unwrap();
+    assert_eq!(
+        committee.group_key().as_bytes(),
+        &encoded(&points(keys, "pkSm")[0])
+    );
+    let mut checked = 0;
+    for (name, lines) in all
+        .iter()
+        .filter(|(name, _)| name.starts_with("A.1.2.") && name.contains("Vector"))
+    {
+        for (i, blind) in scalars(lines, "Blind").into_iter().enumerate() {
+            let (input, expected) = (&values(lines, "Input")[i], &values(lines, "Output")[i]);
+            let blinding = Blinding::with_blind(input, blind).unwrap();
+            let sent = encoded(&points(lines, "BlindedElement")[i]);
+            assert_eq!(blinding.element().as_bytes(), &sent, "{name}");
+            let element = Input::guess(blinding.element());
+            let answer = shares[0].evaluate(1, &element, &mut rng);
+            assert_eq!(
+                answer.expose_secret(),
+                &encoded(&points(lines, "EvaluationElement")[i]),
+                "{name}"
+            );
+            let verified = committee.verify(&element, answer).unwrap();
+            let output = committee.combine(&[verified]).unwrap();
+            let finalized = blinding.finalize([&output]).unwrap();
+            assert_eq!(finalized.expose_secret().as_slice(), expected, "{name}");
+            let dealt = GuessOutput::evaluate([&key], input).unwrap();
+            assert_eq!(dealt, finalized, "{name}");
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4);
 }
 
 /// RFC 9497 section 2.2.1, `ComputeComposites`: the weight of each pair.
