@@ -172,6 +172,47 @@ fixed_bytes!(
     RequestId, 16
 );
 
+fixed_bytes!(
+    /// Names a slot of counted guesses: 16 random bytes.
+    SlotId, 16
+);
+fixed_bytes!(
+    /// Names one attempt at a slot: 16 random bytes.
+    AttemptId, 16
+);
+fixed_bytes!(
+    /// SHA-256 of what unlocks a counter at one evaluator.
+    UnlockHash, 32
+);
+fixed_bytes!(
+    /// An encoded ristretto255 element (RFC 9496).
+    GroupElement, 32
+);
+fixed_bytes!(
+    /// An encoded proof of equal discrete logarithms.
+    DleqProof, 64
+);
+
+impl SlotId {
+    /// A fresh one.
+    #[must_use]
+    pub fn random(rng: &mut impl rand_core::CryptoRng) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
+impl AttemptId {
+    /// A fresh one.
+    #[must_use]
+    pub fn random(rng: &mut impl rand_core::CryptoRng) -> Self {
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
 impl RequestId {
     /// A fresh request id.
     #[must_use]

@@ -11,6 +11,7 @@ pub mod commit;
 pub mod envelope;
 pub mod event;
 pub mod factor;
+pub mod guess;
 mod kdf;
 pub mod kit;
 pub mod nonce;

@@ -95,6 +95,20 @@ problem_codes! {
     BadEnvelopes = "bad_envelopes", 422, "the envelopes are not those that the record names";
     BadNonce = "bad_nonce", 422, "the sealed nonce is not the one that the record names";
 
+    // Counted guesses
+    NoSlot = "no_slot", 404, "there is no such slot here";
+    SlotGone = "slot_gone", 410, "the slot was deleted, or destroyed when all its guesses were spent";
+    SlotTaken = "slot_taken", 409, "another slot was enrolled under this id";
+    BadSlot = "bad_slot", 422, "what is to be enrolled is no slot for this evaluator";
+    BadPermit = "bad_permit", 403, "enrolling a slot needs a fresh permit of the tenant's metadata server";
+    TooManySlots = "too_many_slots", 403, "the account has as many slots as it may have";
+    UnknownGuessKey = "unknown_guess_key", 403, "this key may not guess at the slot";
+    GuessesSpent = "guesses_spent", 403, "this key's guesses are spent";
+    AttemptReused = "attempt_reused", 409, "the attempt was made with another guess before";
+    WrongUnlock = "wrong_unlock", 403, "the counter is not unlocked by this";
+    WrongEvaluator = "wrong_evaluator", 401, "made for another evaluator";
+    BadElement = "bad_element", 400, "the blinded element is not one to evaluate";
+
     // Nodes
     BadEphemeralKey = "bad_ephemeral_key", 400, "the ephemeral key is not one to seal to";
     GenerationOutOfRange = "generation_out_of_range", 400, "the generation is out of range";

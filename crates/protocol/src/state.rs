@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::bytes::{AccountId, Blob};
 use crate::factor::FactorKind;
+use crate::guess::{Retired, Slot};
 use crate::kdf::epoch_context;
 use crate::point;
 use crate::seal::aead;
@@ -57,7 +58,7 @@ pub struct State {
     pub slots: Vec<Slot>,
     /// Signed deletions of slots that some evaluator has not acknowledged yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub retired: Vec<Slot>,
+    pub retired: Vec<Retired>,
     /// Settings of MFA and reminders.
     #[serde(default)]
     pub mfa: MfaSettings,
@@ -81,10 +82,6 @@ pub struct FactorNote {
     /// Unix seconds when it was last proven to work.
     pub proven: u64,
 }
-
-/// A place for what section 10 keeps; no slot exists in this version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Slot {}
 
 /// Settings of MFA and reminders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

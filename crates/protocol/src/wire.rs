@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::bytes::{
     AccountId, Blob, Envelope, Locator, PayloadHash, SealedNonce, decode_array, encode,
 };
+use crate::guess::{GuessList, Signed};
 use crate::policy::Action;
 use crate::record::SignedPayload;
 use crate::secret::secret_bytes;
@@ -136,6 +137,9 @@ pub struct CommitRequest {
     /// Only where its hash is new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_nonce: Option<SealedNonce>,
+    /// Lists of guess keys for slots of the account, applied in the commit's transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guess_lists: Vec<Signed<GuessList>>,
 }
 
 /// Answer to a commit.

@@ -121,7 +121,7 @@ async fn accounts_survive_the_death_of_servers_and_not_a_restored_backup() {
         .prepare(&upgrade, now, &mut os_rng())
         .unwrap();
     client
-        .commit(&session, 1, upgraded.record(), &upgraded.envelopes, None)
+        .commit(&session, 1, upgraded.record(), &upgraded.commit_request())
         .await
         .unwrap();
     let events = client.events(&session).await.unwrap();

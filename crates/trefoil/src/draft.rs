@@ -397,13 +397,7 @@ impl<'a> Draft<'a> {
         let (session, record) = (self.account.session(), prepared.record());
         let replaces = self.account.revision();
         core.metadata
-            .commit(
-                session,
-                replaces,
-                record,
-                &prepared.envelopes,
-                prepared.sealed_nonce.as_ref(),
-            )
+            .commit(session, replaces, record, &prepared.commit_request())
             .await?;
         let own = self.own_envelope(prepared)?;
         let held: Vec<FactorKeys> = prepared

@@ -1,10 +1,9 @@
 //! `PUT /v1/{tenant}/accounts/{id}/record`: replace the current record by the next one.
 
 use http::{HeaderValue, Method, header};
-use trefoil_protocol::bytes::SealedNonce;
 use trefoil_protocol::problem::{Problem, ProblemCode};
 use trefoil_protocol::record::VerifiedRecord;
-use trefoil_protocol::wire::{CommitRequest, CommitResponse, IndexedEnvelope};
+use trefoil_protocol::wire::{CommitRequest, CommitResponse};
 
 use super::call::{Failure, body};
 use super::{MetadataClient, Misbehaviour, Offline, Session};
@@ -44,10 +43,8 @@ pub enum CommitError {
 }
 
 impl MetadataClient {
-    /// Commits `record` in place of the served revision `replaces`.
-    ///
-    /// `envelopes` and `sealed_nonce` are those whose hashes the served record does not carry. Repeating the same
-    /// bytes succeeds again while the record is current.
+    /// Commits `record` by `request`, which carries it, in place of the served revision `replaces`. Repeating the same bytes succeeds again while
+    /// the record is current.
     ///
     /// # Errors
     /// [`CommitError`].
@@ -56,17 +53,12 @@ impl MetadataClient {
         session: &Session,
         replaces: u64,
         record: &VerifiedRecord,
-        envelopes: &[IndexedEnvelope],
-        sealed_nonce: Option<&SealedNonce>,
+        request: &CommitRequest,
     ) -> Result<CommitResponse, CommitError> {
         if record.account_id != session.account_id() {
             return Err(Misbehaviour::Mismatch.into());
         }
-        let content = body(&CommitRequest {
-            record: record.signed().clone(),
-            envelopes: envelopes.to_vec(),
-            sealed_nonce: sealed_nonce.cloned(),
-        });
+        let content = body(request);
         let if_match = HeaderValue::from_str(&format!("\"{replaces}\""))
             .unwrap_or(HeaderValue::from_static(""));
         let answer = self.call(|| {

@@ -115,6 +115,15 @@ fn record() -> VerifiedRecord {
         .unwrap()
 }
 
+fn commit_request(envelopes: Vec<IndexedEnvelope>) -> CommitRequest {
+    CommitRequest {
+        record: record().signed().clone(),
+        envelopes,
+        sealed_nonce: None,
+        guess_lists: Vec::new(),
+    }
+}
+
 fn login_response() -> LoginResponse {
     LoginResponse {
         account_id: record().account_id,
@@ -423,7 +432,7 @@ async fn an_answer_about_another_account_is_refused() {
     let session = Session::of(&login_response());
     let (client, _) = scripted([reply(200, r#"{"revision":3,"actions":[]}"#)]);
     let error = client
-        .commit(&session, 1, &record(), &[], None)
+        .commit(&session, 1, &record(), &commit_request(Vec::new()))
         .await
         .unwrap_err();
     assert!(
@@ -434,7 +443,12 @@ async fn an_answer_about_another_account_is_refused() {
     let (client, script) = scripted([]);
     assert!(
         client
-            .commit(&Session::of(&other), 1, &record(), &[], None)
+            .commit(
+                &Session::of(&other),
+                1,
+                &record(),
+                &commit_request(Vec::new())
+            )
             .await
             .is_err()
     );
@@ -446,7 +460,12 @@ async fn a_repeated_commit_is_byte_for_byte_the_same() {
     let (client, script) = scripted([cut(), reply(200, r#"{"revision":1,"actions":["refresh"]}"#)]);
     let session = Session::of(&login_response());
     client
-        .commit(&session, 41, &record(), &login_response().envelopes, None)
+        .commit(
+            &session,
+            41,
+            &record(),
+            &commit_request(login_response().envelopes),
+        )
         .await
         .unwrap();
     let sent = script.sent.lock().unwrap();
@@ -538,27 +557,27 @@ async fn refusals_mean_what_the_caller_can_do() {
     );
     refused!(
         Code::StaleRevision,
-        commit(&session, 1, &record(), &[], None),
+        commit(&session, 1, &record(), &commit_request(Vec::new())),
         CommitError::Stale { .. }
     );
     refused!(
         Code::UnknownSession,
-        commit(&session, 1, &record(), &[], None),
+        commit(&session, 1, &record(), &commit_request(Vec::new())),
         CommitError::SessionEnded
     );
     refused!(
         Code::LocatorTaken,
-        commit(&session, 1, &record(), &[], None),
+        commit(&session, 1, &record(), &commit_request(Vec::new())),
         CommitError::LocatorTaken
     );
     refused!(
         Code::LevelTooLow,
-        commit(&session, 1, &record(), &[], None),
+        commit(&session, 1, &record(), &commit_request(Vec::new())),
         CommitError::LevelTooLow
     );
     refused!(
         Code::WrongEpoch,
-        commit(&session, 1, &record(), &[], None),
+        commit(&session, 1, &record(), &commit_request(Vec::new())),
         CommitError::Refused(_)
     );
     refused!(

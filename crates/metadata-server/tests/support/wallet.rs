@@ -257,6 +257,7 @@ impl Wallet {
             } else {
                 self.nonce.clone()
             },
+            guess_lists: Vec::new(),
         }
     }
 

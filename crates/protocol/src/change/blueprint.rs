@@ -8,6 +8,7 @@ use trefoil_shares::{
     Threshold, interpolate_at, reconstruct,
 };
 
+use super::slots::NextSlots;
 use super::{ChangeError, Prepared};
 use crate::account::{AccountKeys, reset_key};
 use crate::bytes::{Blob, EnvelopeHash, NonceHash, PayloadHash, SealedNonce};
@@ -63,6 +64,7 @@ pub(super) struct Blueprint {
     pub(super) mfa: MfaSettings,
     pub(super) next_index: u32,
     pub(super) seats: Vec<Seat>,
+    pub(super) slots: NextSlots,
     pub(super) shares: Shares,
     pub(super) secret: SharedSecret,
     pub(super) nonce: NoncePlan,
@@ -133,6 +135,7 @@ impl Blueprint {
         let prepared = Prepared {
             envelopes,
             sealed_nonce,
+            guess_lists: self.slots.lists,
             account,
         };
         prepared.self_check()?;
@@ -244,8 +247,8 @@ impl Blueprint {
             nonce_point: nonce.map(Nonce::public_point),
             next_index: self.next_index,
             factors: self.seats.iter().map(|seat| seat.note.clone()).collect(),
-            slots: Vec::new(),
-            retired: Vec::new(),
+            slots: self.slots.slots.clone(),
+            retired: self.slots.retired.clone(),
             mfa: self.mfa,
         }
     }

@@ -5,6 +5,7 @@ use rand_core::CryptoRng;
 use trefoil_shares::{KeyScalar, Nonce};
 
 use super::blueprint::{Blueprint, NoncePlan, Seat, Shares};
+use super::slots::NextSlots;
 use super::{ChangeError, Prepared};
 use crate::account::AccountKeys;
 use crate::commit::check_create;
@@ -76,6 +77,7 @@ pub fn create(
         mfa: MfaSettings::default(),
         next_index: 2,
         seats: alloc::vec![seat],
+        slots: NextSlots::none(),
         shares: Shares::NewEpoch,
         secret,
         nonce: NoncePlan::Seal(nonce),

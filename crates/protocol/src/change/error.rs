@@ -55,6 +55,9 @@ pub enum ChangeError {
     /// A dApp share only where the network knows the login as a custom verifier.
     #[error("a {0} cannot be enrolled here")]
     KindNotAllowed(FactorKind),
+    /// A secondary factor without a slot of its own, another factor with one, or a slot made for another change.
+    #[error("factor {0} must have exactly the slot that was enrolled for it in this change")]
+    WrongSlot(u32),
     /// The new factor's public key is unusable.
     #[error("nothing can be sealed to the new factor {0}")]
     BadFactorKey(u32),

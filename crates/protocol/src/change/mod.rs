@@ -6,6 +6,7 @@ mod error;
 mod prepared;
 mod request;
 mod restore;
+mod slots;
 mod update;
 
 pub use create::create;

@@ -1,6 +1,7 @@
 use alloc::vec::Vec;
 
 use crate::bytes::SealedNonce;
+use crate::guess::{GuessList, Signed};
 use crate::opening::OpenAccount;
 use crate::record::VerifiedRecord;
 use crate::wire::{CommitRequest, IndexedEnvelope};
@@ -12,6 +13,8 @@ pub struct Prepared {
     pub envelopes: Vec<IndexedEnvelope>,
     /// The sealed nonce where its hash is new.
     pub sealed_nonce: Option<SealedNonce>,
+    /// Lists of guess keys for the slots that the metadata server holds.
+    pub guess_lists: Vec<Signed<GuessList>>,
     /// The account after the commit; use it only once the server has acknowledged.
     pub account: OpenAccount,
 }
@@ -30,6 +33,7 @@ impl Prepared {
             record: self.record().signed().clone(),
             envelopes: self.envelopes.clone(),
             sealed_nonce: self.sealed_nonce.clone(),
+            guess_lists: self.guess_lists.clone(),
         }
     }
 }

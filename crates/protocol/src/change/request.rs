@@ -2,7 +2,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::bytes::SlotId;
 use crate::factor::{Enrolment, FactorKeys, FactorKind};
+use crate::guess::Slot;
 use crate::policy::Policy;
 use crate::record::Custody;
 use crate::vault::Vault;
@@ -16,6 +18,8 @@ pub struct NewFactor {
     pub label: String,
     /// What helps to find it again.
     pub hints: BTreeMap<String, String>,
+    /// Of a secondary factor: enrolled at the evaluators for the index and revision that this change will give it.
+    pub(super) slot: Option<Slot>,
     pub(super) source: Source,
 }
 
@@ -43,8 +47,16 @@ impl NewFactor {
             kind,
             label,
             hints: BTreeMap::new(),
+            slot: None,
             source,
         }
+    }
+
+    /// Gives a secondary factor its slot.
+    #[must_use]
+    pub fn slot(mut self, slot: Slot) -> Self {
+        self.slot = Some(slot);
+        self
     }
 
     /// Adds a hint.
@@ -87,6 +99,10 @@ pub struct Change {
     pub proven: Vec<u32>,
     /// Days between reminders to prove recovery factors.
     pub reminder_days: Option<u32>,
+    /// Slots that take the place of those of factors that stay as they are.
+    pub renew_slots: Vec<Slot>,
+    /// Retired slots whose end every evaluator has acknowledged, or that are given up.
+    pub acknowledged: Vec<SlotId>,
     /// Risks that the user accepted.
     pub accepted: Accepted,
 }

@@ -3,6 +3,7 @@ use alloc::vec::Vec;
 use rand_core::CryptoRng;
 
 use super::blueprint::{Blueprint, NoncePlan, Seat, Shares};
+use super::slots::restored;
 use super::update::secret_for;
 use super::{ChangeError, Prepared};
 use crate::commit::check_commit;
@@ -69,6 +70,7 @@ pub fn restore(
         mfa: newer.state().mfa,
         next_index: newer.state().next_index,
         seats,
+        slots: restored(newer.state(), &served.keys, new.revision.saturating_add(1)),
         shares: Shares::NewEpoch,
         secret,
         nonce,

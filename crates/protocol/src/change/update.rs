@@ -50,6 +50,7 @@ impl OpenAccount {
                 .ok_or(ChangeError::IndicesExhausted)?;
         }
         check_labels(&seats)?;
+        let slots = self.next_slots(change, now)?;
         let (secret, nonce) = self.secret_and_nonce(plan.custody, rng)?;
         let mut mfa = self.state.mfa;
         if self.record.custody == Custody::OneClick && plan.custody != Custody::OneClick {
@@ -71,6 +72,7 @@ impl OpenAccount {
             mfa,
             next_index,
             seats,
+            slots,
             shares: if plan.new_epoch {
                 Shares::NewEpoch
             } else {
@@ -266,6 +268,8 @@ impl Plan {
             || change.vault.is_some()
             || !change.labels.is_empty()
             || !change.proven.is_empty()
+            || !change.renew_slots.is_empty()
+            || !change.acknowledged.is_empty()
             || change.reminder_days.is_some();
         if changes {
             Ok(())

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use trefoil_shares::{Commitments, KeyScalar, Nonce, Share, SharedSecret, reconstruct};
 
 use super::{HeldFactor, OpenAccount, OpeningError};
-use crate::account::AccountKeys;
+use crate::account::{AccountKeys, GuessSeed};
 use crate::bytes::{Envelope, SealedNonce};
 use crate::envelope::{self, Contents, Place};
 use crate::factor::FactorKeys;
@@ -19,6 +19,7 @@ pub struct Opening {
     state: State,
     state_key: StateKey,
     held: Vec<HeldFactor>,
+    guess_seeds: Vec<(u32, GuessSeed)>,
     shares: Vec<Share>,
 }
 
@@ -48,6 +49,7 @@ impl Opening {
             state,
             state_key: contents.state_key,
             held,
+            guess_seeds: alloc::vec![(entry.index, contents.guess_seed)],
             shares: contents.share.into_iter().collect(),
             record,
         })
@@ -73,6 +75,7 @@ impl Opening {
             index: entry.index,
             keys,
         });
+        self.guess_seeds.push((entry.index, contents.guess_seed));
         self.shares.extend(contents.share);
         Ok(())
     }
@@ -93,6 +96,12 @@ impl Opening {
     #[must_use]
     pub fn held(&self) -> &[HeldFactor] {
         &self.held
+    }
+
+    /// The guess seeds of the factors at hand, by their indices: each counts its guesses of its own.
+    #[must_use]
+    pub fn guess_seeds(&self) -> &[(u32, GuessSeed)] {
+        &self.guess_seeds
     }
 
     /// How many more factors are needed.

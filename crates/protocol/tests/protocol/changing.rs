@@ -463,13 +463,17 @@ fn primary_factors_are_not_given_away() {
             ChangeError::OnePrimaryFactor
         );
     }
-    let (mut stored, _) = one_click(&mut rng);
+    let (mut stored, fresh) = one_click(&mut rng);
     let mixed = primaries([2])
         .into_iter()
         .chain(secondary(&[3, 4]))
         .collect();
     let (_, account) = stored
-        .change(&[factor(1)], &upgrade_with(mixed), &mut rng)
+        .change(
+            &[factor(1)],
+            &with_slots(&fresh, upgrade_with(mixed), &mut rng),
+            &mut rng,
+        )
         .unwrap();
     assert_eq!(
         account.prepare(&remove(&[2]), NOW, &mut rng).unwrap_err(),

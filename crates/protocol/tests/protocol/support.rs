@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use trefoil_protocol::bytes::{Blob, Envelope, EnvelopeHash, SealedNonce};
+use trefoil_protocol::bytes::{Blob, Envelope, EnvelopeHash, SealedNonce, SlotId};
 use trefoil_protocol::change::{Change, ChangeError, NewFactor, Prepared, create};
 use trefoil_protocol::commit::{CommitError, Derived, check_commit, check_create};
 use trefoil_protocol::envelope::{self, Place};
 use trefoil_protocol::factor::{FactorKeys, FactorKind, FactorSecret};
+use trefoil_protocol::guess::{
+    DEFAULT_ALLOWED, DealtSlot, Guessable, Knowledge, NewSlot, NodePlace, Slot, StretchCost,
+};
 use trefoil_protocol::kit::RecoveryKit;
 use trefoil_protocol::opening::{OpenAccount, Opening, OpeningError};
 use trefoil_protocol::record::{Custody, Payload, SignedPayload, VerifiedRecord};
+use trefoil_protocol::seal::hpke::EnvelopePrivateKey;
 use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::state::{State, StateKey};
 use trefoil_protocol::tenant::Tenant;
@@ -19,6 +23,9 @@ use trefoil_protocol::wire::{IndexedEnvelope, KitResponse};
 
 /// Unix seconds at which the tests play.
 pub(crate) const NOW: u64 = 1_800_000_000;
+
+/// The metadata server, as clients name it.
+pub(crate) const SERVER: &str = "https://meta.example";
 
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
@@ -251,4 +258,90 @@ pub(crate) fn flipped_blob(blob: &Blob, at: usize) -> Blob {
 
 pub(crate) fn other_hash(hash: &EnvelopeHash) -> EnvelopeHash {
     EnvelopeHash::try_from(flipped(hash.as_bytes(), 0).as_slice()).unwrap()
+}
+
+/// The nodes' keys to which slots are sealed.
+pub(crate) fn slot_node(index: u16) -> EnvelopePrivateKey {
+    EnvelopePrivateKey::derive(&[u8::try_from(index).unwrap() + 100; 32])
+}
+
+/// The node's identity.
+pub(crate) fn slot_identity(index: u16) -> AuthPrivateKey {
+    AuthPrivateKey::from_seed(&[u8::try_from(index).unwrap() + 50; 32])
+}
+
+/// A slot of `threshold` of `count` nodes for the factor that `change` will add at `index`, as a client deals it.
+pub(crate) fn dealt_slot(
+    account: &OpenAccount,
+    change: &Change,
+    (index, secret): (u32, &FactorSecret),
+    (threshold, count): (u16, u16),
+    guessables: &[Guessable<'_>],
+    rng: &mut ChaCha20Rng,
+) -> DealtSlot {
+    let nodes: Vec<NodePlace> = (1..=count)
+        .map(|place| NodePlace {
+            index: place,
+            identity_key: slot_identity(place).auth_key(),
+            hpke_key: slot_node(place).public(),
+            url: format!("https://node{place}.example"),
+        })
+        .collect();
+    let new = NewSlot {
+        tenant: &tenant(),
+        id: SlotId::random(rng),
+        factor: index,
+        factors: &account.factors_after(change),
+        revision: account.record().revision + 1,
+        server: SERVER,
+        nodes: &nodes,
+        threshold,
+        allowed: DEFAULT_ALLOWED,
+        knowledge: Knowledge::Pin { rule: 1 },
+        stretch: StretchCost {
+            memory_kib: 64,
+            passes: 1,
+            lanes: 1,
+            salt: Blob::new(vec![7; 16]),
+        },
+        now: NOW,
+    };
+    DealtSlot::deal(&new, account.keys(), secret, guessables, rng).unwrap()
+}
+
+/// Gives every secondary factor that `change` adds a slot that nobody will guess at.
+pub(crate) fn with_slots(account: &OpenAccount, change: Change, rng: &mut ChaCha20Rng) -> Change {
+    let added = change.add.len();
+    let indices = account.factors_after(&change);
+    let indices = &indices[indices.len() - added..];
+    let slots: Vec<Option<Slot>> = indices
+        .iter()
+        .zip(&change.add)
+        .map(|(index, factor)| {
+            let guessable = Guessable {
+                subset: 0,
+                stretched: &[1; 32],
+            };
+            let secret = FactorSecret::from_bytes([9; 32]);
+            let deal = |rng: &mut _| {
+                dealt_slot(
+                    account,
+                    &change,
+                    (*index, &secret),
+                    (1, 1),
+                    &[guessable],
+                    rng,
+                )
+                .slot
+            };
+            (!factor.kind.is_primary()).then(|| deal(rng))
+        })
+        .collect();
+    let mut change = change;
+    for (factor, slot) in change.add.iter_mut().zip(slots) {
+        if let Some(slot) = slot {
+            *factor = factor.clone().slot(slot);
+        }
+    }
+    change
 }

@@ -145,6 +145,7 @@ fn every_body() {
         record: record.clone(),
         envelopes: envelopes.clone(),
         sealed_nonce: sealed_nonce.clone(),
+        guess_lists: Vec::new(),
     };
     check(&commit, &["record", "envelopes"], &["sealed_nonce"]);
     let kit = KitResponse {

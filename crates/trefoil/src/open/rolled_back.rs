@@ -80,8 +80,7 @@ impl RolledBack {
                 &self.found.session,
                 self.found.served.revision,
                 record,
-                &prepared.envelopes,
-                prepared.sealed_nonce.as_ref(),
+                &prepared.commit_request(),
             )
             .await?;
         let own_index = own.held().first().map(|held| held.index);

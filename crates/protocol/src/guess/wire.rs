@@ -1,0 +1,228 @@
+//! What evaluators are asked and what they answer.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::list::GuessList;
+use super::permit::Permit;
+use super::signed::{Signable, Signed};
+use super::{EvaluatorName, UnlockTag};
+use crate::bytes::{AttemptId, AuthKey, Blob, DleqProof, GroupElement, SlotId, UnlockHash};
+use crate::tenant::Tenant;
+
+/// Guesses per guess key unless set otherwise.
+pub const DEFAULT_ALLOWED: u8 = 10;
+/// Guesses per guess key at most.
+pub const MAX_ALLOWED: u8 = 20;
+/// Bytes of a request to an evaluator at most.
+pub const MAX_REQUEST: usize = 64 * 1024;
+
+/// Takes in a slot: signed by the slot's admin key, which it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotEnrolment {
+    /// The form's version.
+    pub version: u32,
+    /// The name space.
+    pub tenant: Tenant,
+    /// The new slot.
+    pub slot: SlotId,
+    /// For whom this is.
+    pub evaluator: EvaluatorName,
+    /// The evaluator's place: 0 for the metadata server, 1 and up for nodes.
+    pub index: u16,
+    /// The evaluator's part of the key, 32 bytes little-endian: to a node sealed to its HPKE key
+    /// ([`super::dealing::share_info`]), to the server as it is.
+    pub share: Blob,
+    /// SHA-256 of the tag that unlocks counters here.
+    pub unlock_hash: UnlockHash,
+    /// Guesses per guess key, 1 to [`MAX_ALLOWED`].
+    pub allowed: u8,
+    /// Who may guess.
+    pub list: Signed<GuessList>,
+}
+
+impl Signable for SlotEnrolment {
+    const LABEL: &'static str = "guess/enrol";
+    const MAX: usize = 32 * 1024;
+}
+
+/// `POST /v1/slots/enrol` at a node; `PUT /v1/{tenant}/accounts/{id}/slots/{slot}` at the metadata server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// Whose signature the enrolment and all lists carry.
+    pub admin_key: AuthKey,
+    /// What is enrolled.
+    pub enrolment: Signed<SlotEnrolment>,
+    /// For nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit: Option<Signed<Permit>>,
+}
+
+/// The metadata server's answer to an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolResponse {
+    /// For the nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit: Option<Signed<Permit>>,
+}
+
+/// One guess: signed by a guess key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guess {
+    /// The form's version.
+    pub version: u32,
+    /// At which slot.
+    pub slot: SlotId,
+    /// For whom this is.
+    pub evaluator: EvaluatorName,
+    /// Which attempt; the same one again is not counted again.
+    pub attempt: AttemptId,
+    /// What is to be evaluated.
+    pub blinded: GroupElement,
+    /// Unix seconds.
+    pub time: u64,
+}
+
+impl Signable for Guess {
+    const LABEL: &'static str = "guess/guess";
+    const MAX: usize = 2048;
+}
+
+/// `POST …/guess`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuessRequest {
+    /// Which slot.
+    pub slot: SlotId,
+    /// The guess key.
+    pub key: AuthKey,
+    /// The guess.
+    pub guess: Signed<Guess>,
+}
+
+/// How a counter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// Guesses that were counted since the counter was last unlocked.
+    pub used: u8,
+    /// Guesses that are allowed.
+    pub allowed: u8,
+    /// Number of the list in force.
+    pub list: u64,
+    /// Whether the evaluator still has its part of the key.
+    pub live: bool,
+}
+
+/// The answer to a guess, the first time and every time the attempt is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuessAnswer {
+    /// The evaluated element.
+    pub evaluation: GroupElement,
+    /// That it was evaluated with the evaluator's part of the key.
+    pub proof: DleqProof,
+    /// This guess included.
+    pub count: Count,
+}
+
+/// Sets a counter back after a right guess: signed by the guess key.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unlock {
+    /// The form's version.
+    pub version: u32,
+    /// At which slot.
+    pub slot: SlotId,
+    /// For whom this is.
+    pub evaluator: EvaluatorName,
+    /// The attempt that was right.
+    pub attempt: AttemptId,
+    /// What only the right guess gives.
+    pub tag: UnlockTag,
+    /// Unix seconds.
+    pub time: u64,
+}
+
+impl Signable for Unlock {
+    const LABEL: &'static str = "guess/unlock";
+    const MAX: usize = 2048;
+}
+
+/// `POST …/unlock`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnlockRequest {
+    /// Which slot.
+    pub slot: SlotId,
+    /// The guess key.
+    pub key: AuthKey,
+    /// What unlocks.
+    pub unlock: Signed<Unlock>,
+}
+
+/// `POST …/list`: a newer list for a slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListRequest {
+    /// Which slot.
+    pub slot: SlotId,
+    /// The list.
+    pub list: Signed<GuessList>,
+}
+
+/// The answer to a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListAnswer {
+    /// Number of the list in force now.
+    pub list: u64,
+}
+
+/// Ends a slot for ever: signed by its admin key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotDeletion {
+    /// The form's version.
+    pub version: u32,
+    /// Which slot.
+    pub slot: SlotId,
+}
+
+impl Signable for SlotDeletion {
+    const LABEL: &'static str = "guess/delete";
+    const MAX: usize = 256;
+}
+
+/// `POST …/delete`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotDeleteRequest {
+    /// Which slot.
+    pub slot: SlotId,
+    /// The deletion.
+    pub deletion: Signed<SlotDeletion>,
+}
+
+/// `GET /v1/{tenant}/accounts/{id}/slots`: the slots of an account that the metadata server has not been told to delete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotsResponse {
+    /// Each with its signed list, whose number says from which revision on a record may name it.
+    pub slots: Vec<HeldSlot>,
+}
+
+/// A slot that the metadata server holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldSlot {
+    /// Which slot.
+    pub slot: SlotId,
+    /// Its list in force.
+    pub list: Signed<GuessList>,
+}
