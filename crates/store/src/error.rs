@@ -62,6 +62,12 @@ pub enum StoreError {
     /// A node's state is at another version than the one that was to be replaced.
     #[error("the node's state was changed meanwhile; load it again and redo the change")]
     NodeStateChanged,
+    /// A slot is at another version than the one that was to be replaced, or is there already.
+    #[error("the slot was changed meanwhile; load it again and redo the change")]
+    SlotChanged,
+    /// The account has as many slots as it may have.
+    #[error("this account has too many slots; delete those that it does not use")]
+    TooManySlots,
 
     /// More work is queued than the store takes, or it is locked; try again in a moment.
     #[error("the store is busy; try again")]

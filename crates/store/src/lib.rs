@@ -5,6 +5,7 @@ pub mod conformance;
 mod error;
 mod model;
 mod node_store;
+mod slot_store;
 mod sqlite;
 mod store;
 
@@ -15,5 +16,6 @@ pub use model::{
     StoredRecord, TokenHash,
 };
 pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
+pub use slot_store::{NodeSlotStore, SlotStore, StoredSlot};
 pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};

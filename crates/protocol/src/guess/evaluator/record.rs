@@ -133,6 +133,12 @@ impl SlotRecord {
         self.slot
     }
 
+    /// The name space of its account.
+    #[must_use]
+    pub const fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
     /// Whether it was not deleted.
     #[must_use]
     pub const fn is_held(&self) -> bool {

@@ -1,0 +1,63 @@
+//! The trait that a store of an evaluator's slots implements (protocol section 10).
+
+use std::fmt;
+
+use trefoil_protocol::bytes::SlotId;
+use zeroize::Zeroizing;
+
+use crate::store::StoreFuture;
+
+/// One slot as a store sees it: the bytes of a [`trefoil_protocol::guess::SlotRecord`], which a node seals before it stores
+/// them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredSlot {
+    /// 1 for the first record; one more with each replacement.
+    pub version: u64,
+    /// The record.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for StoredSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredSlot")
+            .field("version", &self.version)
+            .field("bytes", &format_args!("{} bytes", self.bytes.len()))
+            .finish()
+    }
+}
+
+/// The slots of an evaluator. A guess is answered only after its count is in here durably, so no two guesses may ever be
+/// counted as one: two writers of one slot are told apart by compare-and-set, and the one that loses reads again.
+///
+/// A replacement is durable before its future resolves with `Ok`; bytes that it replaced are erased, since they may hold a
+/// key that was destroyed. Dropping a future does not undo the operation.
+///
+/// Every back end must pass the suite that the feature `conformance` exports.
+pub trait SlotStore: Send + Sync + 'static {
+    /// The slot, `None` where none was ever enrolled under this id.
+    ///
+    /// # Errors
+    /// A fault.
+    fn load_slot(&self, slot: SlotId) -> StoreFuture<'_, Option<StoredSlot>>;
+
+    /// Puts this record in place of the one of version `expected`.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::SlotChanged`] where the current version is another, or there is none; or a fault, after which
+    /// nothing has changed.
+    fn replace_slot(
+        &self,
+        slot: SlotId,
+        expected: u64,
+        bytes: Zeroizing<Vec<u8>>,
+    ) -> StoreFuture<'_, ()>;
+}
+
+/// A store that takes slots in by itself, as a node's does; the metadata server's belong to accounts.
+pub trait NodeSlotStore: SlotStore {
+    /// Puts the first record under this id.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::SlotChanged`] where there is one already; or a fault.
+    fn create_slot(&self, slot: SlotId, bytes: Zeroizing<Vec<u8>>) -> StoreFuture<'_, ()>;
+}
