@@ -17,6 +17,7 @@ mod login;
 mod nonce;
 mod read;
 mod session;
+mod slots;
 #[cfg(test)]
 mod tests;
 

@@ -24,7 +24,7 @@ pub use keys::UnlockTag;
 pub use list::GuessList;
 pub use permit::{BadPermit, PERMIT_SECONDS, Permit};
 pub use retired::Retired;
-pub use round::{AnswerFault, GuessError, GuessRound, Outcome};
+pub use round::{AnswerFault, GuessError, GuessRound, Outcome, PreparedGuess};
 pub use signed::{Signable, Signed, SignedError, VERSION};
 pub use slot::{Knowledge, Question, SealedSecret, Slot, SlotNode, StretchCost};
 pub use wire::{

@@ -34,6 +34,13 @@ pub struct GuessRound {
     counts: BTreeMap<u16, Count>,
 }
 
+/// One evaluator's part of a guess, to be signed for the time at which it is sent.
+#[derive(Debug, Clone)]
+pub struct PreparedGuess {
+    guess: Guess,
+    key: AuthPrivateKey,
+}
+
 /// What the evaluators' answers come to.
 #[derive(Debug)]
 pub enum Outcome {
@@ -123,18 +130,23 @@ impl GuessRound {
     /// What an evaluator is asked at `time`, unix seconds by its clock.
     #[must_use]
     pub fn request(&self, evaluator: EvaluatorName, time: u64) -> GuessRequest {
+        self.prepared(evaluator).at(time)
+    }
+
+    /// The same for a time that is not known yet.
+    #[must_use]
+    pub fn prepared(&self, evaluator: EvaluatorName) -> PreparedGuess {
         let guess = Guess {
             version: VERSION,
             slot: self.slot,
             evaluator,
             attempt: self.attempt,
             blinded: GroupElement::from_bytes(*self.blinding.element().as_bytes()),
-            time,
+            time: 0,
         };
-        GuessRequest {
-            slot: self.slot,
-            key: self.key.auth_key(),
-            guess: Signed::sign(&guess, &self.key),
+        PreparedGuess {
+            guess,
+            key: self.key.clone(),
         }
     }
 
@@ -245,6 +257,22 @@ impl GuessRound {
             Ok(secret) => Outcome::Right(secret),
             Err(_) => Outcome::Wrong { left: self.left() },
         })
+    }
+}
+
+impl PreparedGuess {
+    /// Signed for `time`, unix seconds by the evaluator's clock.
+    #[must_use]
+    pub fn at(&self, time: u64) -> GuessRequest {
+        let guess = Guess {
+            time,
+            ..self.guess.clone()
+        };
+        GuessRequest {
+            slot: guess.slot,
+            key: self.key.auth_key(),
+            guess: Signed::sign(&guess, &self.key),
+        }
     }
 }
 

@@ -117,6 +117,8 @@ pub struct Count {
     pub list: u64,
     /// Whether the evaluator still has its part of the key.
     pub live: bool,
+    /// Whether the guesses of some key, this or another, are spent.
+    pub spent: bool,
 }
 
 /// The answer to a guess, the first time and every time the attempt is repeated.

@@ -157,6 +157,10 @@ impl SlotRecord {
             allowed: self.allowed,
             list: self.number,
             live: self.share.is_some(),
+            spent: self
+                .counters
+                .iter()
+                .any(|counter| counter.used >= self.allowed),
         }
     }
 
