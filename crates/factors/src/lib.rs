@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod device;
+pub mod knowledge;
 
 mod dapp_share;
 mod recovery_phrase;

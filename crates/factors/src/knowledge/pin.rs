@@ -1,0 +1,137 @@
+use core::fmt;
+
+use trefoil_protocol::guess::Knowledge;
+use zeroize::Zeroizing;
+
+use super::normalise::{self, NormaliseError, RULE, check_rule};
+use super::strength::{self, Weakness};
+use super::stretch::Input;
+
+/// Characters of a PIN at least.
+const LEAST: usize = 6;
+/// Characters of a PIN at most.
+const MOST: usize = 64;
+/// Tries within which a refused PIN would be guessed.
+const GUESSES: u64 = 10_000;
+
+/// A PIN of 6 to 64 letters and digits of ASCII; upper and lower case are different.
+#[derive(Clone)]
+pub struct Pin(Zeroizing<String>);
+
+/// Why a PIN cannot be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PinError {
+    /// It cannot be used at all.
+    #[error(transparent)]
+    Text(#[from] NormaliseError),
+    /// Too short or too long.
+    #[error("a PIN has {LEAST} to {MOST} letters and digits")]
+    Length,
+    /// Something else than letters and digits.
+    #[error("a PIN has letters (a to z, A to Z) and digits only")]
+    Characters,
+    /// It is one of the worst.
+    #[error(transparent)]
+    Weak(#[from] Weakness),
+}
+
+impl Pin {
+    /// A PIN that is being chosen. `hints` are what an attacker would try first.
+    ///
+    /// # Errors
+    /// [`PinError`] says why it is refused.
+    pub fn choose(text: &str, hints: &[&str]) -> Result<Self, PinError> {
+        let pin = Self::entered(text)?;
+        let digits = pin.0.as_bytes();
+        let step = |with: fn(u8, u8) -> bool| {
+            digits
+                .iter()
+                .zip(digits.iter().skip(1))
+                .all(|(a, b)| with(*a, *b))
+        };
+        let row = step(|a, b| a == b)
+            || step(|a, b| a.checked_add(1) == Some(b))
+            || step(|a, b| b.checked_add(1) == Some(a));
+        if row {
+            return Err(Weakness {
+                reason: "Rows and repeated characters are tried first.".to_owned(),
+            }
+            .into());
+        }
+        strength::check(&pin.0, hints, GUESSES)?;
+        Ok(pin)
+    }
+
+    /// A PIN as it is entered to open.
+    ///
+    /// # Errors
+    /// [`PinError`] where it cannot be one.
+    pub fn entered(text: &str) -> Result<Self, PinError> {
+        let pin = normalise::pin(text)?;
+        if !pin.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(PinError::Characters);
+        }
+        if !(LEAST..=MOST).contains(&pin.len()) {
+            return Err(PinError::Length);
+        }
+        Ok(Self(pin))
+    }
+
+    /// How the state describes it.
+    #[must_use]
+    pub const fn knowledge() -> Knowledge {
+        Knowledge::Pin { rule: RULE }
+    }
+
+    /// What is to be stretched, by the rule with which it was set up.
+    ///
+    /// # Errors
+    /// [`NormaliseError::UnknownRule`].
+    pub fn input(&self, rule: u8) -> Result<Input, NormaliseError> {
+        check_rule(rule)?;
+        Ok(Input::new("pin", 0, &[self.0.as_bytes()]))
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pin(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_letters_or_digits_at_least() {
+        assert_eq!(Pin::entered("12345").unwrap_err(), PinError::Length);
+        assert_eq!(
+            Pin::entered(&"1a".repeat(33)).unwrap_err(),
+            PinError::Length
+        );
+        assert_eq!(Pin::entered("12 456").unwrap_err(), PinError::Characters);
+        assert_eq!(Pin::entered("12345é").unwrap_err(), PinError::Characters);
+        assert_eq!(
+            Pin::entered("").unwrap_err(),
+            PinError::Text(NormaliseError::Empty)
+        );
+        assert!(Pin::entered("７31842").is_ok());
+    }
+
+    #[test]
+    fn the_worst_are_refused_with_a_reason() {
+        for bad in [
+            "000000", "123456", "654321", "abcdef", "121212", "112233", "123123", "qwerty",
+            "aaaaaa", "password", "1q2w3e",
+        ] {
+            let error = Pin::choose(bad, &[]).unwrap_err();
+            assert!(matches!(error, PinError::Weak(_)), "{bad}: {error}");
+        }
+        for good in ["731842", "k7m2xq", "580293"] {
+            assert!(Pin::choose(good, &[]).is_ok(), "{good}");
+        }
+        assert!(Pin::choose("alice7", &["alice7"]).is_err());
+    }
+}
