@@ -309,6 +309,29 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_an_earlier_version_keeps_its_data_and_gets_the_new_tables() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.db");
+        let earlier = Schema {
+            steps: &[RECORDS_1],
+            ..RECORDS
+        };
+        open_writer(&path, &earlier, None)
+            .unwrap()
+            .execute("INSERT INTO tombstones VALUES ('t', x'00', 1)", [])
+            .unwrap();
+        let upgraded = open_writer(&path, &RECORDS, None).unwrap();
+        for (table, rows) in [("tombstones", 1), ("slots", 0)] {
+            let count: i64 = upgraded
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                    row.get(0)
+                })
+                .unwrap();
+            assert_eq!(count, rows, "{table}");
+        }
+    }
+
+    #[test]
     fn opening_again_keeps_the_data() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("records.db");
