@@ -103,7 +103,7 @@ pub(crate) struct ServeDev {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeMetadata {
-    /// Settings as TOML: `listen`, `public_url`, `data`, `tenants`; arguments go first
+    /// Settings as TOML: `listen`, `public_url`, `data`, `permit_key_file`, `tenants`; arguments go first
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Address and port; put a proxy that ends TLS before anything but loopback
@@ -115,6 +115,10 @@ pub(crate) struct ServeMetadata {
     /// Where the two database files lie
     #[arg(long, value_name = "DIR", env = "TREFOIL_DATA")]
     pub(crate) data: Option<PathBuf>,
+    /// The key that permits slots at the nodes, mode 0600, made where there is none; `permit.key` in the data directory unless
+    /// set
+    #[arg(long, value_name = "FILE", env = "TREFOIL_PERMIT_KEY_FILE")]
+    pub(crate) permit_key_file: Option<PathBuf>,
     /// A tenant to serve; may be repeated
     #[arg(long = "tenant", value_name = "TENANT")]
     pub(crate) tenants: Vec<Tenant>,

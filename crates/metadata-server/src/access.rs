@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use http::{HeaderMap, header};
-use trefoil_protocol::bytes::AccountId;
+use trefoil_protocol::bytes::{AccountId, SlotId};
 use trefoil_protocol::problem::ProblemCode as Code;
 use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::SessionToken;
@@ -54,6 +54,34 @@ impl FromRequestParts<Arc<MetadataServer>> for InSession {
             token,
             now: server.now(),
         }))
+    }
+}
+
+/// The slot that the path names. Whether it is there, and whose it is, is seen when it is loaded.
+pub(crate) struct OfSlot(pub(crate) SlotId);
+
+impl FromRequestParts<Arc<MetadataServer>> for OfSlot {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<MetadataServer>) -> Answer<Self> {
+        let named = path_parameter(parts, server, "slot").await?.parse();
+        named
+            .map(Self)
+            .map_err(|_| Refusal::new(Code::MalformedRequest, "the path does not name a slot id"))
+    }
+}
+
+impl OfSlot {
+    /// What a body says must be about the slot that the path names.
+    pub(crate) fn check(&self, body: SlotId) -> Answer<()> {
+        if body == self.0 {
+            Ok(())
+        } else {
+            Err(Refusal::new(
+                Code::MalformedRequest,
+                "the path names another slot than the body",
+            ))
+        }
     }
 }
 

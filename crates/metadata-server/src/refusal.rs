@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use trefoil_protocol::commit::CommitError;
+use trefoil_protocol::guess::SlotError;
 use trefoil_protocol::problem::{CONTENT_TYPE, Problem, ProblemCode as Code};
 use trefoil_protocol::record::RecordError;
 use trefoil_protocol::statement::StatementError;
@@ -36,6 +37,13 @@ impl Refusal {
         if code == Code::StatementExpired {
             refusal.0.server_time = Some(now);
         }
+        refusal
+    }
+
+    /// Too much is going on at once; worth asking again.
+    pub(crate) fn busy() -> Self {
+        let mut refusal = Self::from(Code::Unavailable);
+        refusal.0.retry_after = Some(BUSY_RETRY);
         refusal
     }
 
@@ -74,9 +82,20 @@ impl From<CommitError> for Refusal {
     }
 }
 
+/// A wrong time comes with the server's, so that the client can retry with the offset.
+impl From<SlotError> for Refusal {
+    fn from(error: SlotError) -> Self {
+        let mut refusal = Self::new(error.code(), error.to_string());
+        refusal.0.server_time = error.server_time();
+        refusal
+    }
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let code = match error {
+            StoreError::Slot(error) => return error.into(),
+            StoreError::TooManySlots => Code::TooManySlots,
             StoreError::LocatorTaken => Code::LocatorTaken,
             StoreError::AccountExists => Code::AccountExists,
             StoreError::AccountDeleted => Code::AccountDeleted,
@@ -102,11 +121,11 @@ fn store_fault(fault: &StoreError) -> Refusal {
     tracing::error!(%fault, cause, "the store failed");
     match fault {
         StoreError::Busy | StoreError::Full | StoreError::ReadOnly | StoreError::Closed => {
-            let mut refusal = Refusal::from(Code::Unavailable);
             if fault.is_retryable() {
-                refusal.0.retry_after = Some(BUSY_RETRY);
+                Refusal::busy()
+            } else {
+                Code::Unavailable.into()
             }
-            refusal
         }
         _ => Code::Internal.into(),
     }

@@ -1,11 +1,14 @@
 //! The server's state and how it becomes a router.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use rand_core::CryptoRng;
+use rand_core::{CryptoRng, Rng as _, TryCryptoRng, TryRng};
+use trefoil_protocol::guess::EvaluatorName;
 use trefoil_protocol::policy::Level;
+use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::wire::{SessionGrant, SessionToken};
 use trefoil_store::{MetadataStore, NewSession, TokenHash};
 
@@ -20,10 +23,14 @@ pub struct MetadataServer {
     pub(crate) store: Arc<dyn MetadataStore>,
     clock: Clock,
     rng: Mutex<Box<dyn CryptoRng + Send>>,
+    /// The server as statements about slots name it.
+    pub(crate) name: EvaluatorName,
+    pub(crate) permit_key: Option<AuthPrivateKey>,
 }
 
 impl MetadataServer {
-    /// A server on this store. `clock` yields unix seconds; `rng` makes session tokens.
+    /// A server on this store. `clock` yields unix seconds; `rng` makes session tokens and proofs. It enrols no slots before
+    /// it has a [permit key](Self::with_permit_key).
     pub fn new(
         config: Config,
         store: Arc<dyn MetadataStore>,
@@ -31,11 +38,20 @@ impl MetadataServer {
         rng: impl CryptoRng + Send + 'static,
     ) -> Self {
         Self {
+            name: EvaluatorName::Server(config.public_url.clone()),
             config,
             store,
             clock: Box::new(clock),
             rng: Mutex::new(Box::new(rng)),
+            permit_key: None,
         }
+    }
+
+    /// Signs permits to enrol slots with this key, whose public part the nodes are configured with.
+    #[must_use]
+    pub fn with_permit_key(mut self, key: AuthPrivateKey) -> Self {
+        self.permit_key = Some(key);
+        self
     }
 
     /// All routes of this server.
@@ -47,12 +63,14 @@ impl MetadataServer {
         (self.clock)()
     }
 
+    /// The random source. It is held for the time of one draw only.
+    pub(crate) const fn rng(&self) -> ServerRng<'_> {
+        ServerRng(&self.rng)
+    }
+
     /// A fresh session: what the client gets and what the store keeps.
     pub(crate) fn new_session(&self, now: u64) -> (SessionGrant, NewSession) {
-        let token = {
-            let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-            SessionToken::random(&mut *rng)
-        };
+        let token = SessionToken::random(&mut self.rng());
         let expires = now.saturating_add(SESSION_SECONDS);
         let kept = NewSession {
             token: TokenHash::of(&token),
@@ -60,6 +78,34 @@ impl MetadataServer {
             expires,
         };
         (SessionGrant { token, expires }, kept)
+    }
+}
+
+/// One after the other draws from the server's random source.
+pub(crate) struct ServerRng<'a>(&'a Mutex<Box<dyn CryptoRng + Send>>);
+
+impl TryRng for ServerRng<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.lock().next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.lock().next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.lock().fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for ServerRng<'_> {}
+
+impl ServerRng<'_> {
+    fn lock(&self) -> MutexGuard<'_, Box<dyn CryptoRng + Send>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

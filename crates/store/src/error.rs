@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use trefoil_protocol::guess::SlotError;
+
 /// Why an operation of a store did nothing.
 ///
 /// The first group are answers: the store works and the request does not fit what it holds. The second group are
@@ -68,6 +70,9 @@ pub enum StoreError {
     /// The account has as many slots as it may have.
     #[error("this account has too many slots; delete those that it does not use")]
     TooManySlots,
+    /// What was sent about a slot does not fit the slot.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
 
     /// More work is queued than the store takes, or it is locked; try again in a moment.
     #[error("the store is busy; try again")]

@@ -12,8 +12,8 @@ mod store;
 pub use error::StoreError;
 pub use model::{
     Caller, CommitRecord, Committed, CreateAccount, EVENTS_KEPT, EventLog, HeldEnvelope, Kit,
-    NewEntry, NewRecord, NewSession, OpenSession, OpenedSession, ReadRecord, Session, StatementUse,
-    StoredRecord, TokenHash,
+    NewEntry, NewRecord, NewSession, OpenSession, OpenedSession, ReadRecord, SLOTS_EVER,
+    SLOTS_HELD, Session, StatementUse, StoredRecord, TokenHash,
 };
 pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
 pub use slot_store::{NodeSlotStore, SlotStore, StoredSlot};

@@ -9,12 +9,17 @@ use trefoil_protocol::bytes::{
     AccountId, Blob, Envelope, EnvelopeHash, Locator, NonceHash, PayloadHash, RequestId,
     SealedNonce, Signature,
 };
+use trefoil_protocol::guess::{GuessList, Signed};
 use trefoil_protocol::policy::{Action, Level};
 use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::SessionToken;
 
 /// How many events are kept per account; older ones are erased. The chain's head still commits to all of them.
 pub const EVENTS_KEPT: u64 = 128;
+/// How many slots that are not deleted an account may have.
+pub const SLOTS_HELD: u64 = 64;
+/// How many slot ids an account may ever use: each is refused for ever afterwards, so each takes room for ever.
+pub const SLOTS_EVER: u64 = 1024;
 
 /// SHA-256 of a session token; the store never sees the token.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,6 +175,8 @@ pub struct CommitRecord {
     pub actions: BTreeSet<Action>,
     /// Whether it restores what this store had lost.
     pub restore: bool,
+    /// Lists of guess keys for slots of the account, in force from the commit on.
+    pub guess_lists: Vec<Signed<GuessList>>,
 }
 
 /// What a commit answers, the first time and every time it is repeated.

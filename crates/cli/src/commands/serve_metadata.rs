@@ -12,7 +12,7 @@ use trefoil_metadata_server::{Config, MetadataServer, Tenants};
 use crate::args::ServeMetadata;
 use crate::failure::Failure;
 use crate::files;
-use crate::local::{StopSignal, bind, open_store, serve};
+use crate::local::{StopSignal, bind, open_store, permit, serve};
 use crate::ui::Ui;
 
 /// The settings file.
@@ -22,6 +22,7 @@ struct Settings {
     listen: Option<SocketAddr>,
     public_url: Option<String>,
     data: Option<PathBuf>,
+    permit_key_file: Option<PathBuf>,
     tenants: Vec<Tenant>,
 }
 
@@ -36,6 +37,10 @@ pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure>
         .data
         .or(settings.data)
         .ok_or_else(|| Failure::usage("name the data directory: --data DIR"))?;
+    let permit_key_file = arguments
+        .permit_key_file
+        .or(settings.permit_key_file)
+        .unwrap_or_else(|| permit::path(&data));
     let listed = if arguments.tenants.is_empty() {
         settings.tenants
     } else {
@@ -65,15 +70,21 @@ pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure>
     let config = Config::new(&public_url, tenants).map_err(Failure::usage)?;
     files::private_directory(&data)?;
     let store = open_store(data).await?;
+    // After the database was opened, which no other process can meanwhile.
+    let permit_key = permit::read_or_make(&permit_key_file)?;
+    let public_key = permit_key.auth_key();
     let clock = || SystemClock.unix_time();
-    let router =
-        MetadataServer::new(config, store, clock, Environment::system().rng()).into_router();
-    let running = serve(listener, router);
+    let server = MetadataServer::new(config, store, clock, Environment::system().rng())
+        .with_permit_key(permit_key);
+    let running = serve(listener, server.into_router());
     let stop = StopSignal::listen()?;
     ui.step(
         "serving",
-        json!({ "listen": address, "public_url": public_url }),
-        format!("Metadata server on {address}, reached at {public_url}. Ctrl-C stops it."),
+        json!({ "listen": address, "public_url": public_url, "permit_key": public_key }),
+        format!(
+            "Metadata server on {address}, reached at {public_url}. Ctrl-C stops it.\n\
+             Nodes tell its permits by the key {public_key}."
+        ),
     );
     stop.wait().await;
     drop(running);

@@ -3,6 +3,7 @@
 
 mod listen;
 mod nodes;
+pub(crate) mod permit;
 mod processes;
 
 pub(crate) use listen::{Running, StopSignal, bind, serve};
@@ -222,9 +223,9 @@ async fn serve_metadata(
         .map_err(|error| unexpected(&error))?;
     let store = open_store(directory.join("metadata")).await?;
     let clock = || SystemClock.unix_time();
-    let metadata =
-        MetadataServer::new(config, store, clock, Environment::system().rng()).into_router();
-    Ok(serve(listener, metadata))
+    let metadata = MetadataServer::new(config, store, clock, Environment::system().rng())
+        .with_permit_key(permit::permit_key(directory)?);
+    Ok(serve(listener, metadata.into_router()))
 }
 
 /// The network file of an earlier run, if it is of the size that was asked for.

@@ -17,6 +17,9 @@ use crate::parts::{check_envelopes, check_nonce, new_record, signed_payload};
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
 
+/// Lists of one commit at most: an account has no more slots.
+const MAX_LISTS: usize = 64;
+
 pub(super) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InSession(caller): InSession,
@@ -24,6 +27,10 @@ pub(super) async fn handle(
     Json(request): Json<CommitRequest>,
 ) -> Answer<axum::Json<CommitResponse>> {
     let replaced = if_match(&headers)?;
+    if request.guess_lists.len() > MAX_LISTS {
+        let detail = format!("a commit carries at most {MAX_LISTS} lists of guess keys");
+        return Err(Refusal::new(Code::MalformedRequest, detail));
+    }
     let held = server.store.read_record(caller.clone()).await?.record;
     let tenant = caller.tenant.clone();
     let (base, revision) = (held.hash, held.revision);
@@ -43,6 +50,7 @@ pub(super) async fn handle(
         sealed_nonce: None,
         actions: BTreeSet::new(),
         restore: record.restore,
+        guess_lists: request.guess_lists,
     };
     // A repeated payload was checked the first time; the store knows what it answered.
     if base != record.hash() {

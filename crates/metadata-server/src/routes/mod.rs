@@ -8,11 +8,13 @@ mod health;
 mod kit;
 mod login;
 mod nonce;
+mod permit_key;
 mod record;
+mod slots;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Router, middleware};
 use trefoil_protocol::problem::ProblemCode as Code;
 
@@ -35,6 +37,28 @@ pub(crate) fn router(server: Arc<MetadataServer>) -> Router {
             "/v1/{tenant}/accounts/{account}/events",
             get(events::handle),
         )
+        .route(
+            "/v1/{tenant}/accounts/{account}/slots",
+            get(slots::held::handle),
+        )
+        .route(
+            "/v1/{tenant}/accounts/{account}/slots/{slot}",
+            put(slots::enrol::handle),
+        )
+        .route(
+            "/v1/{tenant}/slots/{slot}/guess",
+            post(slots::guess::handle),
+        )
+        .route(
+            "/v1/{tenant}/slots/{slot}/unlock",
+            post(slots::unlock::handle),
+        )
+        .route("/v1/{tenant}/slots/{slot}/list", post(slots::list::handle))
+        .route(
+            "/v1/{tenant}/slots/{slot}/delete",
+            post(slots::delete::handle),
+        )
+        .route("/v1/permit_key", get(permit_key::handle))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(async || Refusal::from(Code::NotFound))

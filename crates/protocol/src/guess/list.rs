@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::signed::{Signable, Signed, VERSION};
+use super::signed::{Signable, Signed, SignedError, VERSION};
 use crate::account::AccountKeys;
 use crate::bytes::{AuthKey, SlotId};
 use crate::record::MAX_FACTORS;
@@ -57,5 +57,15 @@ impl GuessList {
         keys.sort_unstable();
         keys.dedup();
         keys.len() == self.keys.len() && keys.len() <= MAX_FACTORS && self.number > 0
+    }
+}
+
+impl Signed<GuessList> {
+    /// The slot that it says it is for, to look that up with. Nothing is verified: the slot's own key has to have signed it.
+    ///
+    /// # Errors
+    /// [`SignedError::Malformed`], [`SignedError::UnknownVersion`].
+    pub fn stated_slot(&self) -> Result<SlotId, SignedError> {
+        self.read_unverified().map(|list| list.slot)
     }
 }

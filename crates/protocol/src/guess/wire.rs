@@ -228,3 +228,11 @@ pub struct HeldSlot {
     /// Its list in force.
     pub list: Signed<GuessList>,
 }
+
+/// `GET /v1/permit_key`: what nodes are configured with to tell the metadata server's permits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PermitKeyResponse {
+    /// Verifies permits.
+    pub permit_key: AuthKey,
+}

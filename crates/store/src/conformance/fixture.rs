@@ -220,6 +220,7 @@ impl Owner {
             },
             actions: BTreeSet::from([Action::Update]),
             restore: false,
+            guess_lists: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@
     reason = "these are tests, exported"
 )]
 
+pub(crate) mod account_slots;
 mod commit;
 mod create;
 mod delete;
@@ -21,6 +22,7 @@ mod reopen;
 mod sessions;
 mod tenants;
 
+pub use account_slots::*;
 pub use commit::*;
 pub use create::*;
 pub use delete::*;
@@ -82,6 +84,14 @@ macro_rules! conformance_tests {
             a_removed_factor_ends_the_other_sessions
             tenants_never_meet
             nothing_acknowledged_is_lost_by_reopening
+            a_slot_is_enrolled_once
+            a_refused_slot_is_not_there
+            an_account_has_so_many_slots
+            a_commits_lists_are_in_force_with_it
+            a_refused_commit_applies_no_list
+            deletion_ends_the_slots
+            an_ended_slot_is_erased
+            slots_are_there_after_reopening
         }
     };
     ($backend:expr; $($name:ident)*) => {

@@ -7,7 +7,7 @@ use trefoil_protocol::event::EventBody;
 use super::nonces::NonceKey;
 use super::rows::{NO_RECORD, actions_from_text, actions_to_text, append_event, head, to_sql};
 use super::writer::Transaction;
-use super::{factors, nonce, sessions};
+use super::{factors, nonce, sessions, slots};
 use crate::error::StoreError;
 use crate::model::{CommitRecord, Committed};
 
@@ -21,6 +21,7 @@ pub(super) fn commit(
         record,
         envelopes,
         actions,
+        guess_lists,
         ..
     } = commit;
     let (tenant, account_id) = (&caller.tenant, caller.account_id);
@@ -28,6 +29,7 @@ pub(super) fn commit(
     let session = sessions::check(records, caller)?;
     let current = head(records, tenant, account_id)?.ok_or(NO_RECORD)?;
     if current.hash == record.hash {
+        slots::take_lists(records, caller, guess_lists)?;
         return Ok(Committed {
             revision: current.revision,
             actions: actions_from_text(&current.actions)?,
@@ -79,6 +81,7 @@ pub(super) fn commit(
             .collect();
         sessions::set_proven(records, caller, &still_proven)?;
     }
+    slots::take_lists(records, caller, guess_lists)?;
     let body = EventBody::Committed {
         revision: record.revision,
         payload_hash: record.hash,

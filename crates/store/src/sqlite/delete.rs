@@ -4,12 +4,12 @@ use rusqlite::params;
 
 use super::nonces::NonceKey;
 use super::rows::{current_nonce, time};
-use super::sessions;
 use super::writer::Transaction;
+use super::{sessions, slots};
 use crate::error::StoreError;
 use crate::model::{Caller, StatementUse};
 
-/// What is erased; the account's id stays behind in `tombstones`.
+/// What is erased; the account's id stays behind in `tombstones`, its slots' ids in `slots`.
 const ERASE: [&str; 5] = [
     "DELETE FROM sessions WHERE tenant = ?1 AND account_id = ?2",
     "DELETE FROM events WHERE tenant = ?1 AND account_id = ?2",
@@ -47,6 +47,7 @@ pub(super) fn delete(
             hash,
         })?;
     }
+    slots::end_all(records, tenant, *account_id)?;
     for sql in ERASE {
         records.prepare_cached(sql)?.execute(account)?;
     }

@@ -17,6 +17,7 @@ mod readers;
 mod rows;
 mod schema;
 mod sessions;
+mod slots;
 #[cfg(all(test, feature = "conformance"))]
 mod tests;
 mod writer;
@@ -25,7 +26,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use rusqlite::params;
-use trefoil_protocol::bytes::SealedNonce;
+use trefoil_protocol::bytes::{SealedNonce, SlotId};
+use trefoil_protocol::guess::{HeldSlot, OpenedEnrolment};
+use zeroize::Zeroizing;
 
 pub use self::node::SqliteNodeStore;
 use self::nonces::{NewNonce, NonceDb};
@@ -36,6 +39,7 @@ use crate::model::{
     Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession,
     ReadRecord, StatementUse,
 };
+use crate::slot_store::{SlotStore, StoredSlot};
 use crate::store::{MetadataStore, StoreFuture};
 
 const RECORDS_FILE: &str = "records.db";
@@ -180,6 +184,19 @@ impl MetadataStore for SqliteStore {
         )
     }
 
+    fn enrol_slot(&self, caller: Caller, enrolment: OpenedEnrolment) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.submit(None, move |transaction| {
+            slots::enrol(transaction, &caller, &enrolment)
+        }))
+    }
+
+    fn list_slots(&self, caller: Caller) -> StoreFuture<'_, Vec<HeldSlot>> {
+        Box::pin(
+            self.readers
+                .submit(move |connection| slots::list(connection, &caller)),
+        )
+    }
+
     fn check_ready(&self, now: u64) -> StoreFuture<'_, ()> {
         let read = self.readers.submit(|connection| {
             connection
@@ -201,6 +218,27 @@ impl MetadataStore for SqliteStore {
             read.await?;
             write.await
         })
+    }
+}
+
+impl SlotStore for SqliteStore {
+    fn load_slot(&self, slot: SlotId) -> StoreFuture<'_, Option<StoredSlot>> {
+        Box::pin(
+            self.readers
+                .submit(move |connection| slots::load(connection, slot)),
+        )
+    }
+
+    fn replace_slot(
+        &self,
+        slot: SlotId,
+        expected: u64,
+        bytes: Zeroizing<Vec<u8>>,
+    ) -> StoreFuture<'_, ()> {
+        let replacement = slots::Replacement::new(slot, expected, bytes);
+        Box::pin(self.writer.submit(None, move |transaction| {
+            slots::replace(transaction, &replacement)
+        }))
     }
 }
 

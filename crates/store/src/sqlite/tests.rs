@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::{NONCES_FILE, RECORDS_FILE, SqliteOptions, SqliteStore};
+use crate::conformance::account_slots::OwnSlot;
 use crate::conformance::fixture::{NOW, Owner, assert_erased, login};
 use crate::error::StoreError;
 use crate::store::MetadataStore;
@@ -274,6 +275,34 @@ async fn damage_is_noticed() {
     std::fs::write(&path, whole).unwrap();
     let error = SqliteOptions::new(directory.path()).open().unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_slot_is_noticed_and_not_taken_for_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let slot = OwnSlot::new("acme", 1);
+    let caller = {
+        let store = open(directory.path());
+        let caller = Owner::new("acme", "alice").create(&store).await;
+        slot.enrol(&store, &caller).await.unwrap();
+        caller
+    };
+    for damage in [
+        "UPDATE slots SET record = x'00'",
+        "UPDATE slots SET record = substr(record, 1, length(record) - 1)",
+        "UPDATE slots SET record = 7",
+    ] {
+        Connection::open(directory.path().join(RECORDS_FILE))
+            .unwrap()
+            .execute(damage, [])
+            .unwrap();
+        let store = open(directory.path());
+        let listed = store.list_slots(caller.clone()).await.unwrap_err();
+        let enrolled = slot.enrol(&store, &caller).await.unwrap_err();
+        for error in [listed, enrolled] {
+            assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+        }
+    }
 }
 
 /// Runs in a process of its own until it is killed, and tells what was acknowledged.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use trefoil_client::Clock;
 use trefoil_metadata_server::{Config, MetadataServer, Tenants};
+use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_store::SqliteOptions;
 
 use super::TestkitError;
@@ -19,6 +20,7 @@ pub struct MetadataProcess {
     address: SocketAddr,
     directory: PathBuf,
     clock: Arc<dyn Clock>,
+    permit_key: AuthPrivateKey,
     running: Option<RunningServer>,
 }
 
@@ -28,6 +30,7 @@ impl MetadataProcess {
         directory: PathBuf,
         clock: Arc<dyn Clock>,
         url: String,
+        permit_key: AuthPrivateKey,
     ) -> Result<Self, TestkitError> {
         let address = listener.local_addr().map_err(TestkitError::Listen)?;
         let mut server = Self {
@@ -35,6 +38,7 @@ impl MetadataProcess {
             address,
             directory,
             clock,
+            permit_key,
             running: None,
         };
         server.run(listener)?;
@@ -81,12 +85,12 @@ impl MetadataProcess {
         let config = Config::new(&self.url, Tenants::Any)?;
         let clock = Arc::clone(&self.clock);
         let directory = self.directory.clone();
+        let permit_key = self.permit_key.clone();
         self.running = Some(RunningServer::start(listener, move || {
             let store = Arc::new(SqliteOptions::new(directory).open()?);
-            Ok(
-                MetadataServer::new(config, store, move || clock.unix_time(), os_rng())
-                    .into_router(),
-            )
+            let server = MetadataServer::new(config, store, move || clock.unix_time(), os_rng())
+                .with_permit_key(permit_key);
+            Ok(server.into_router())
         })?);
         Ok(())
     }

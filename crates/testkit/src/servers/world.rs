@@ -4,8 +4,10 @@ use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand_core::Rng as _;
 use tempfile::TempDir;
 use trefoil_client::{Clock, SystemClock};
+use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::social::{NodeSecrets, SignedManifest, VerifierId, deal_network};
 use trefoil_protocol::tenant::Tenant;
 
@@ -111,6 +113,7 @@ pub struct World {
     manifest: SignedManifest,
     secrets: Vec<NodeSecrets>,
     verifiers: Vec<Verifier>,
+    permit_key: AuthPrivateKey,
     // Removed with the world where no place was named.
     _temporary: Option<TempDir>,
 }
@@ -140,11 +143,13 @@ impl World {
         let mut proxies = Vec::new();
         let (listener, address) = bind()?;
         let url = front(options.proxied, address, &mut proxies).await?;
+        let permit_key = permit_key();
         let metadata = MetadataProcess::start(
             listener,
             directory.join("metadata"),
             Arc::clone(&clock),
             url,
+            permit_key.clone(),
         )?;
 
         let provider_clock = Arc::clone(&clock);
@@ -190,6 +195,7 @@ impl World {
             manifest: dealt.manifest,
             secrets: dealt.nodes,
             verifiers: options.verifiers,
+            permit_key,
             _temporary: temporary,
         })
     }
@@ -210,6 +216,12 @@ impl World {
     #[must_use]
     pub fn node_secrets(&self) -> &[NodeSecrets] {
         &self.secrets
+    }
+
+    /// By which the metadata server permits slots at the nodes: what its thief has, too.
+    #[must_use]
+    pub const fn permit_key(&self) -> &AuthPrivateKey {
+        &self.permit_key
     }
 
     /// Where the metadata server's files are.
@@ -283,6 +295,12 @@ impl World {
             node.kill().await;
         }
     }
+}
+
+fn permit_key() -> AuthPrivateKey {
+    let mut seed = [0; 32];
+    os_rng().fill_bytes(&mut seed);
+    AuthPrivateKey::from_seed(&seed)
 }
 
 /// The address by which clients know a server: its own, or that of a proxy before it.

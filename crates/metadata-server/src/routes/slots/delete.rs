@@ -1,0 +1,29 @@
+//! `POST /v1/{tenant}/slots/{slot}/delete`: end a slot for ever, asked for by its admin key.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+use trefoil_protocol::guess::{SlotDeleteRequest, SlotRecord};
+
+use super::change;
+use crate::access::{InTenant, OfSlot};
+use crate::body::Json;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+
+/// Every answer of an evaluator is a JSON object.
+#[derive(Serialize)]
+pub(in crate::routes) struct Deleted {}
+
+pub(in crate::routes) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InTenant(tenant): InTenant,
+    slot: OfSlot,
+    Json(request): Json<SlotDeleteRequest>,
+) -> Answer<axum::Json<Deleted>> {
+    slot.check(request.slot)?;
+    let ask = |record: &SlotRecord| record.delete(&request.deletion);
+    change(&server, &tenant, slot.0, ask).await?;
+    Ok(axum::Json(Deleted {}))
+}

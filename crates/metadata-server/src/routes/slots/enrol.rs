@@ -1,0 +1,35 @@
+//! `PUT /v1/{tenant}/accounts/{id}/slots/{slot}`: take in the server's part of a slot and permit it at the nodes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use trefoil_protocol::guess::{EnrolRequest, EnrolResponse, Permit};
+use trefoil_protocol::problem::ProblemCode as Code;
+
+use super::permit_key;
+use crate::access::{InSession, OfSlot};
+use crate::body::Json;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+
+pub(in crate::routes) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InSession(caller): InSession,
+    slot: OfSlot,
+    Json(request): Json<EnrolRequest>,
+) -> Answer<axum::Json<EnrolResponse>> {
+    // Nothing is taken in that could not be permitted at the nodes.
+    let key = permit_key(&server)?;
+    let enrolment = request.open(&server.name)?;
+    slot.check(enrolment.content().slot)?;
+    if enrolment.content().tenant != caller.tenant {
+        return Err(Code::WrongTenant.into());
+    }
+    let (tenant, admin_key) = (caller.tenant.clone(), *enrolment.admin_key());
+    server.store.enrol_slot(caller, enrolment).await?;
+    // Again with every repetition: an earlier one's time may be over.
+    let permit = Permit::grant(&tenant, slot.0, admin_key, server.now(), key);
+    Ok(axum::Json(EnrolResponse {
+        permit: Some(permit),
+    }))
+}

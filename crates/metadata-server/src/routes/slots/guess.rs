@@ -1,0 +1,24 @@
+//! `POST /v1/{tenant}/slots/{slot}/guess`: count a guess, then answer it. The guess key's signature is what counts.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use trefoil_protocol::guess::{GuessAnswer, GuessRequest, SlotRecord};
+
+use super::change;
+use crate::access::{InTenant, OfSlot};
+use crate::body::Json;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+
+pub(in crate::routes) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InTenant(tenant): InTenant,
+    slot: OfSlot,
+    Json(request): Json<GuessRequest>,
+) -> Answer<axum::Json<GuessAnswer>> {
+    slot.check(request.slot)?;
+    let now = server.now();
+    let ask = |record: &SlotRecord| record.guess(&request, &server.name, now, &mut server.rng());
+    Ok(axum::Json(change(&server, &tenant, slot.0, ask).await?))
+}

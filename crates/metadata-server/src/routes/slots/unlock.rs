@@ -1,0 +1,24 @@
+//! `POST /v1/{tenant}/slots/{slot}/unlock`: set a guess key's counter back after a right guess.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use trefoil_protocol::guess::{Count, SlotRecord, UnlockRequest};
+
+use super::change;
+use crate::access::{InTenant, OfSlot};
+use crate::body::Json;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+
+pub(in crate::routes) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InTenant(tenant): InTenant,
+    slot: OfSlot,
+    Json(request): Json<UnlockRequest>,
+) -> Answer<axum::Json<Count>> {
+    slot.check(request.slot)?;
+    let now = server.now();
+    let ask = |record: &SlotRecord| record.unlock(&request, &server.name, now);
+    Ok(axum::Json(change(&server, &tenant, slot.0, ask).await?))
+}
