@@ -1,12 +1,13 @@
 //! An open account: the wallet key, what the user is shown, and where changes start.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k256::ecdsa::SigningKey;
 use trefoil_client::{Session, metadata};
 use trefoil_factors::device::{DeviceStoreError, DeviceStoreExt, PinConflict, UpdateError};
 use trefoil_protocol::account::ed25519_wallet_seed;
-use trefoil_protocol::bytes::{AccountId, PayloadHash};
+use trefoil_protocol::bytes::{AccountId, PayloadHash, SlotId};
 use trefoil_protocol::kit::{KitError, RecoveryKit};
 use trefoil_protocol::opening::OpenAccount;
 use trefoil_protocol::record::Custody;
@@ -28,6 +29,8 @@ pub struct Account {
     session: Session,
     logins: u64,
     dont_ask: bool,
+    /// Retired slots that every server has ended; the next commit forgets them.
+    ended_slots: BTreeSet<SlotId>,
 }
 
 /// Events that a server keeps at least (protocol: the newest ones of an account).
@@ -87,7 +90,7 @@ pub(crate) fn store_error(error: UpdateError<PinConflict>) -> DeviceStoreError {
 }
 
 impl Account {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         core: Arc<Core>,
         open: OpenAccount,
         session: Session,
@@ -100,6 +103,7 @@ impl Account {
             session,
             logins,
             dont_ask,
+            ended_slots: BTreeSet::new(),
         }
     }
 
@@ -317,6 +321,17 @@ impl Account {
     /// After the server has acknowledged a commit.
     pub(crate) fn advance(&mut self, open: OpenAccount) {
         self.open = open;
+        let retired = &self.open.state().retired;
+        self.ended_slots
+            .retain(|ended| retired.iter().any(|retired| retired.slot == *ended));
+    }
+
+    pub(crate) fn acknowledge(&mut self, slot: SlotId) {
+        self.ended_slots.insert(slot);
+    }
+
+    pub(crate) fn ended_slots(&self) -> Vec<SlotId> {
+        self.ended_slots.iter().copied().collect()
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use trefoil_client::network::NetworkClient;
 use trefoil_client::{
-    CountingTransport, Environment, HttpTransport, MetadataClient, RoundTrips, Transport,
+    CountingTransport, Environment, HttpTransport, MetadataClient, RoundTrips, SlotClient,
+    Transport,
 };
 use trefoil_factors::device::{DeviceStore, DeviceStoreError, DeviceStoreExt, MemoryDeviceStore};
+use trefoil_factors::knowledge::Cost;
 use trefoil_protocol::bytes::{AccountId, NetworkKey};
 use trefoil_protocol::social::{ManifestError, SignedManifest, VerifiedManifest, VerifierId};
 use trefoil_protocol::tenant::{Tenant, TenantError};
@@ -36,12 +38,16 @@ pub struct TrefoilBuilder {
     custom_verifiers: BTreeSet<VerifierId>,
     transport: Option<Arc<dyn Transport>>,
     environment: Environment,
+    stretch: Cost,
 }
 
 /// Why the SDK cannot be set up like this.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// Guesses would be too cheap.
+    #[error("stretching must cost at least 19 MiB of memory and two passes")]
+    StretchCost,
     /// No tenant was named.
     #[error("name the tenant: .tenant(\"…\")")]
     NoTenant,
@@ -81,6 +87,7 @@ impl Trefoil {
             custom_verifiers: BTreeSet::new(),
             transport: None,
             environment: Environment::system(),
+            stretch: Cost::DEFAULT,
         }
     }
 
@@ -193,6 +200,13 @@ impl TrefoilBuilder {
         self
     }
 
+    /// What it costs to try a password, PIN or set of answers, unless set [`Cost::DEFAULT`]: less for weak devices, at least
+    /// [`Cost::LEAST`]. What was set up with less is set up anew when it is next used.
+    pub const fn stretch_cost(mut self, cost: Cost) -> Self {
+        self.stretch = cost;
+        self
+    }
+
     /// Another HTTP transport, for tests or for an app's own stack.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Arc::new(transport));
@@ -210,6 +224,12 @@ impl TrefoilBuilder {
     /// # Errors
     /// [`BuildError`].
     pub fn build(self) -> Result<Trefoil, BuildError> {
+        if self.stretch.memory_kib < Cost::LEAST.memory_kib
+            || self.stretch.passes < Cost::LEAST.passes
+            || self.stretch.lanes < 1
+        {
+            return Err(BuildError::StretchCost);
+        }
         let tenant = Tenant::new(&self.tenant.ok_or(BuildError::NoTenant)?)?;
         let manifest: VerifiedManifest = match &self.network_key {
             Some(key) => self.manifest.verify_first(key)?,
@@ -229,7 +249,14 @@ impl TrefoilBuilder {
             tenant.clone(),
             self.environment.clone(),
         )?;
-        let network = NetworkClient::new(transport, manifest, self.environment.clone())?;
+        let network =
+            NetworkClient::new(Arc::clone(&transport), manifest, self.environment.clone())?;
+        let slots = SlotClient::new(
+            transport,
+            metadata.clone(),
+            network.clone(),
+            self.environment.clone(),
+        );
         Ok(Trefoil {
             core: Arc::new(Core {
                 tenant,
@@ -240,6 +267,8 @@ impl TrefoilBuilder {
                 custom_verifiers: self.custom_verifiers,
                 environment: self.environment,
                 trips,
+                slots,
+                stretch: self.stretch,
             }),
         })
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use trefoil_client::network::NetworkClient;
-use trefoil_client::{Environment, MetadataClient, RoundTrips};
+use trefoil_client::{Environment, MetadataClient, RoundTrips, SlotClient};
 use trefoil_factors::device::{
     DeviceState, DeviceStore, DeviceStoreError, DeviceStoreExt, PinConflict, UpdateError,
 };
+use trefoil_factors::knowledge::Cost;
 use trefoil_protocol::bytes::{AccountId, Envelope};
 use trefoil_protocol::factor::FactorKeys;
 use trefoil_protocol::record::VerifiedRecord;
@@ -25,6 +26,9 @@ pub(crate) struct Core {
     pub(crate) custom_verifiers: BTreeSet<VerifierId>,
     pub(crate) environment: Environment,
     pub(crate) trips: RoundTrips,
+    pub(crate) slots: SlotClient,
+    /// What stretching what a user knows costs.
+    pub(crate) stretch: Cost,
 }
 
 impl core::fmt::Debug for Core {

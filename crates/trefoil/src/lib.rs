@@ -6,16 +6,19 @@ mod core;
 mod draft;
 mod ethereum;
 mod factor;
+mod guess;
 mod login;
 mod mfa;
 mod offline;
 mod open;
+mod slots;
 
 pub use account::{Account, AccountError, WalletSignature};
 pub use builder::{BuildError, Trefoil, TrefoilBuilder};
 pub use draft::{CommitError, Draft, DraftError};
 pub use ethereum::EthereumAddress;
 pub use factor::Factor;
+pub use guess::{GuessError, Known};
 pub use login::{Login, LoginError, SocialLogin};
 pub use mfa::{MfaLevel, MfaPrompt};
 pub use offline::{OfflineError, OfflineWallet, open_kit};
@@ -23,9 +26,11 @@ pub use open::{
     CreateError, Locked, MfaRequired, NewAccount, OpenError, Opened, Pending, ProvideError,
     RestoreError, RolledBack,
 };
+pub use slots::Tended;
 
 pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};
 pub use trefoil_factors::device;
+pub use trefoil_factors::knowledge;
 pub use trefoil_factors::{DappShare, PhraseError, RecoveryPhrase, WordCount};
 pub use trefoil_protocol::bytes::{AccountId, NetworkKey};
 pub use trefoil_protocol::event::Event;

@@ -92,6 +92,14 @@ impl OpenAccount {
         Ok(prepared)
     }
 
+    /// Whether the change is allowed, apart from slots: those of secondary factors are enrolled only for a change that is.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn check(&self, change: &Change) -> Result<(), ChangeError> {
+        Plan::of(self, change).map(|_| ())
+    }
+
     fn same_epoch(&self) -> Shares {
         Shares::SameEpoch {
             state_key: self.state_key.clone(),
@@ -269,7 +277,6 @@ impl Plan {
             || !change.labels.is_empty()
             || !change.proven.is_empty()
             || !change.renew_slots.is_empty()
-            || !change.acknowledged.is_empty()
             || change.reminder_days.is_some();
         if changes {
             Ok(())

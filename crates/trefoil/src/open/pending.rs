@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use trefoil_protocol::factor::FactorKeys;
+use trefoil_protocol::guess::Knowledge;
 use trefoil_protocol::opening::Opening;
 use trefoil_protocol::state::FactorNote;
 
@@ -8,6 +9,7 @@ use super::locked::{begin, complete, ready};
 use super::{Found, OpenError, Opened, ProvideError, Standing};
 use crate::core::Core;
 use crate::factor::Factor;
+use crate::guess::{GuessError, Known, Unfinished, Used, guess};
 use crate::login::{LoginError, authenticate};
 
 /// Some factors were accepted, more are needed.
@@ -16,6 +18,10 @@ pub struct Pending {
     core: Arc<Core>,
     found: Found,
     opening: Opening,
+    /// A guess that came to no end.
+    unfinished: Option<Box<Unfinished>>,
+    /// Factors that were opened by a guess.
+    used: Vec<Used>,
 }
 
 impl Pending {
@@ -24,6 +30,8 @@ impl Pending {
             core,
             found,
             opening,
+            unfinished: None,
+            used: Vec::new(),
         }
     }
 
@@ -54,6 +62,59 @@ impl Pending {
         Ok(self)
     }
 
+    /// The security questions of the account, and how many of them have to be answered.
+    #[must_use]
+    pub fn security_questions(&self) -> Option<(usize, Vec<&str>)> {
+        self.opening
+            .state()
+            .slots
+            .iter()
+            .find_map(|slot| match &slot.knowledge {
+                Knowledge::Questions {
+                    needed, questions, ..
+                } => {
+                    let texts = questions.iter().map(|question| question.text.as_str());
+                    Some((usize::from(*needed), texts.collect()))
+                }
+                _ => None,
+            })
+    }
+
+    /// Adds a factor that the user knows, at the price of one guess: [`Password::entered`](trefoil_factors::knowledge::Password::entered),
+    /// [`Pin::entered`](trefoil_factors::knowledge::Pin::entered) or answers. After an error that says so, the same again costs
+    /// no further guess.
+    ///
+    /// # Errors
+    /// [`GuessError`]; the factors accepted before stay accepted.
+    pub async fn guess(&mut self, known: impl Into<Known>) -> Result<&mut Self, GuessError> {
+        self.guess_one(None, &known.into()).await
+    }
+
+    /// As [`Self::guess`], at the factor of this index, where the account has several of a kind.
+    ///
+    /// # Errors
+    /// [`GuessError`].
+    pub async fn guess_at(
+        &mut self,
+        index: u32,
+        known: impl Into<Known>,
+    ) -> Result<&mut Self, GuessError> {
+        self.guess_one(Some(index), &known.into()).await
+    }
+
+    async fn guess_one(
+        &mut self,
+        index: Option<u32>,
+        known: &Known,
+    ) -> Result<&mut Self, GuessError> {
+        let (state, seeds) = (self.opening.state(), self.opening.guess_seeds());
+        let right = guess(&self.core, state, seeds, index, known, &mut self.unfinished).await?;
+        self.provide(Factor::new(known.kind(), right.secret))
+            .await?;
+        self.used.push(right.used);
+        Ok(self)
+    }
+
     /// Opens the account if enough factors were given; otherwise comes back as [`Opened::NeedsFactors`].
     ///
     /// # Errors
@@ -62,9 +123,14 @@ impl Pending {
         if self.missing() > 0 {
             return Ok(Opened::NeedsFactors(self));
         }
-        Ok(ready(
-            complete(self.core, &self.found, &self.opening).await?,
-        ))
+        let mut account = complete(self.core, &self.found, &self.opening).await?;
+        for used in self.used {
+            // What was used still works as it did; the next use tries again.
+            if let Err(error) = account.renew_slot(used).await {
+                tracing::warn!(%error, "what the user knows could not be set up anew");
+            }
+        }
+        Ok(ready(account))
     }
 }
 
