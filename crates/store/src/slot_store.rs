@@ -72,6 +72,11 @@ pub trait NodeSlotStore: SlotStore {
 pub struct MemorySlotStore(Arc<Mutex<BTreeMap<SlotId, StoredSlot>>>);
 
 impl MemorySlotStore {
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
     // Every change is a single one: nothing is left half done.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SlotId, StoredSlot>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

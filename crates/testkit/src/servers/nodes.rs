@@ -92,6 +92,11 @@ impl NodeProcess {
         &self.slots
     }
 
+    /// Its disk fails: from now on it has no slots.
+    pub fn lose_slots(&mut self) {
+        self.slots.clear();
+    }
+
     /// Kills it: open connections break, nothing more is answered. Harmless where it does not run.
     pub async fn kill(&mut self) {
         if let Some(running) = self.running.take() {
