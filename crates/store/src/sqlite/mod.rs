@@ -8,6 +8,7 @@ mod factors;
 mod kit;
 mod login;
 mod node;
+mod node_slots;
 #[cfg(all(test, feature = "conformance"))]
 mod node_tests;
 mod nonce;
