@@ -11,6 +11,7 @@ mod mfa_decline;
 mod mfa_enable;
 mod open;
 mod opening;
+mod recover;
 mod setup;
 mod sign;
 mod status;
@@ -38,5 +39,6 @@ pub(crate) async fn run(ui: Ui, arguments: Wallet) -> Result<(), Failure> {
         }
         WalletCommand::Open(arguments) => open::run(&setup, arguments).await,
         WalletCommand::Export(arguments) => export::run(&setup, arguments).await,
+        WalletCommand::Recover(arguments) => recover::run(&setup, &arguments),
     }
 }
