@@ -648,18 +648,6 @@ pub(crate) struct Open {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Recover {
-    #[command(flatten)]
-    pub(crate) factors: Factors,
-    /// The recovery kit
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kit: PathBuf,
-    /// Write the wallet's private key to this new file (mode 0600)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_out: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Drilled {
     #[command(flatten)]
     pub(crate) proof: Proof,
@@ -705,6 +693,28 @@ pub(crate) struct ExportWhat {
     pub(crate) kit_out: Option<PathBuf>,
     /// Write the private key to this new file (mode 0600): whoever reads it has the wallet
     #[arg(long, value_name = "FILE", group = "what")]
+    pub(crate) key_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// The recovery kit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit: PathBuf,
+    /// Read the words of a recovery phrase, dApp share or backup mail from this file, or - for a line of standard input;
+    /// may be repeated. Words that are still missing are asked for
+    #[arg(
+        long = "words-file",
+        value_name = "FILE",
+        visible_aliases = ["phrase-file", "dapp-share-file"]
+    )]
+    pub(crate) words_files: Vec<PathBuf>,
+    /// Another device's directory, or a copy of it, that keeps a factor of this wallet; may be repeated. This device's own
+    /// joins by itself
+    #[arg(long = "other-device-dir", value_name = "DIR")]
+    pub(crate) other_device_dirs: Vec<PathBuf>,
+    /// Write the private key to this new file (mode 0600): whoever reads it has the wallet
+    #[arg(long, value_name = "FILE")]
     pub(crate) key_out: Option<PathBuf>,
 }
 
