@@ -2,7 +2,7 @@
 
 use trefoil::GuessError;
 
-use super::keeper::*;
+use super::cuts::*;
 
 /// Which PIN opens, on devices that never saw the account; the other one costs one guess and no more.
 async fn which(keeper: &Keeper<'_>, cut: Cut) -> &'static str {
@@ -42,7 +42,7 @@ async fn accident(keeper: Keeper<'_>, cut: Cut) -> (bool, &'static str) {
     change(&mut account, again).await.unwrap();
     keeper.open_by(again).await.unwrap();
     assert!(keeper.open_by(works).await.is_err(), "{cut}");
-    keeper.assert_tidy(&mut account, cut).await;
+    assert_tidy(&mut account, cut).await;
     (changed.is_ok(), works)
 }
 

@@ -2,7 +2,7 @@
 
 use trefoil::{Account, CommitError, GuessError};
 
-use super::keeper::*;
+use super::cuts::*;
 
 async fn enrol(account: &mut Account) -> Result<(), CommitError> {
     let mut draft = account.change();
@@ -31,7 +31,7 @@ async fn accident(keeper: Keeper<'_>, cut: Cut) -> (bool, bool) {
         enrol(&mut account).await.unwrap();
         keeper.open_by(NEW).await.unwrap();
     }
-    keeper.assert_tidy(&mut account, cut).await;
+    assert_tidy(&mut account, cut).await;
     (enrolled.is_ok(), landed)
 }
 

@@ -2,7 +2,7 @@
 
 use trefoil::{GuessError, Pending};
 
-use super::keeper::*;
+use super::cuts::*;
 use crate::common::{Phone, ready};
 
 async fn sent_by(keeper: &Keeper<'_>, known: &str) -> u64 {

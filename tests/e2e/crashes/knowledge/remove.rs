@@ -2,7 +2,7 @@
 
 use trefoil::{Account, CommitError, GuessError};
 
-use super::keeper::*;
+use super::cuts::*;
 
 async fn remove(account: &mut Account) -> Result<(), CommitError> {
     let index = pin_of(account).unwrap();
@@ -34,7 +34,7 @@ async fn accident(keeper: Keeper<'_>, cut: Cut) -> (bool, bool) {
         assert_eq!(keeper.left_after_a_wrong_one().await, 9, "{cut}");
         remove(&mut account).await.unwrap();
     }
-    keeper.assert_tidy(&mut account, cut).await;
+    assert_tidy(&mut account, cut).await;
     (removed.is_ok(), landed)
 }
 

@@ -3,7 +3,7 @@
 use trefoil::Trefoil;
 use trefoil::knowledge::Cost;
 
-use super::keeper::*;
+use super::cuts::*;
 use crate::common::{Phone, needs_factors, open, ready};
 
 /// An app whose default rose: the next use of a PIN sets its slot up anew.
@@ -43,7 +43,7 @@ async fn accident(keeper: Keeper<'_>, cut: Cut) -> (Option<u64>, u64) {
     assert_eq!(use_it(&keeper, None).await, Some(3), "{cut}");
     assert_eq!(use_it(&keeper, None).await, Some(3), "{cut}");
     let mut account = keeper.open(&keeper.phone).await;
-    keeper.assert_tidy(&mut account, cut).await;
+    assert_tidy(&mut account, cut).await;
     (shown, revision)
 }
 
