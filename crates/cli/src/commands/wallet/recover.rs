@@ -121,8 +121,8 @@ impl<'a> Hand<'a> {
             setup.ui,
             "words of a recovery phrase, dApp share or backup mail",
         )?;
-        let phrase = RecoveryPhrase::parse(&text)
-            .map_err(|error| Failure::from(error).of_setting(from))?;
+        let phrase =
+            RecoveryPhrase::parse(&text).map_err(|error| Failure::from(error).of_setting(from))?;
         if self.take(FactorKind::RecoveryPhrase, &phrase.factor_secret()) {
             return Ok(());
         }
