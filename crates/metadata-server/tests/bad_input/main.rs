@@ -11,6 +11,7 @@
 mod commits;
 mod creations;
 mod sessions;
+mod slots;
 mod statements;
 #[path = "../support/mod.rs"]
 mod support;
