@@ -7,6 +7,7 @@ mod id_token;
 mod lying_evaluators;
 mod malicious_server;
 mod metadata_dump;
+mod mixed_answers;
 mod old_dump;
 mod one_factor;
 mod one_guess_key;

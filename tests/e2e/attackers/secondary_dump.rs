@@ -35,10 +35,7 @@ async fn t_minus_1_nodes_and_the_dump_cannot_tell_the_right_entry_and_t_nodes_ca
     one[0] = 1;
     let keys = [
         key_of(&nodes[..2]),
-        key_of(&nodes[3..]),
-        key_of(&[nodes[0], nodes[1], made_up(3, [0; 32])]),
         key_of(&[nodes[0], nodes[1], made_up(3, one)]),
-        key_of(&[nodes[0], nodes[1], made_up(3, nodes[0].bytes)]),
         key_of(&[nodes[0], nodes[1], made_up(3, server)]),
     ];
     for key in keys {
@@ -46,9 +43,7 @@ async fn t_minus_1_nodes_and_the_dump_cannot_tell_the_right_entry_and_t_nodes_ca
     }
     // Nor do all nodes together without the server's part.
     let all = key_of(&nodes);
-    for guess in [one, nodes[0].bytes, all] {
-        assert!(offline(&target, all, guess, &dictionary).is_empty());
-    }
+    assert!(offline(&target, all, one, &dictionary).is_empty());
 
     // And what was stolen does not tell which third part is right other than by the commitments, which know of no PIN: a
     // part that is made up is refused for each entry alike.
