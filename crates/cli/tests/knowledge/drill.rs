@@ -164,16 +164,28 @@ fn several_secrets_come_from_standard_input_in_turn() {
     let user = User::start();
     let pin = user.add("pin", PIN);
     let password = user.add("password", PASSWORD);
+    user.add_questions();
+    // On a device that opens by the answers, which end with an empty line.
     let prove = [
         "drill",
         "--dev-user",
         "alice",
+        "--answers-file",
+        "-",
         "--prove-pin-file",
         "-",
         "--prove-password-file",
         "-",
     ];
-    let input = format!("{PIN}\n{PASSWORD}\n");
-    let proven = user.world.wallet_with("laptop", &prove, input.as_bytes());
+    let input = format!(
+        "1: {}\n2: {}\n3: {}\n\n{PIN}\n{PASSWORD}\n",
+        ANSWERS[0], ANSWERS[1], ANSWERS[2]
+    );
+    let proven = user.world.wallet_with("phone", &prove, input.as_bytes());
     assert_eq!(proven.ok()["proven"], serde_json::json!([pin, password]));
+    // More than anybody would write.
+    let long = format!("1: {}\n", "x".repeat(60)).repeat(1200);
+    let open = ["open", "--dev-user", "alice", "--answers-file", "-"];
+    let run = user.world.wallet_with("phone", &open, long.as_bytes());
+    assert_eq!(run.error(), bad("bad_input"));
 }

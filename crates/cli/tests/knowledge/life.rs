@@ -48,6 +48,11 @@ fn each_opens_a_new_device_with_the_login() {
         stdin("--password-file", &format!("{PASSWORD}\n")).ok()["address"],
         user.address
     );
+    let answers = format!("2: {}\n3: {}\n1: {}\n", ANSWERS[1], ANSWERS[2], ANSWERS[0]);
+    for end in ["", "\nwhat follows is somebody else's\n"] {
+        let run = stdin("--answers-file", &format!("{answers}{end}"));
+        assert_eq!(run.ok()["address"], user.address, "{end}");
+    }
     // Signing needs the same.
     let pin = user.file("entered", PIN);
     let sign = ["sign", "hello", "--pin-file", &pin];
