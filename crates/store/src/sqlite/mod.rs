@@ -8,6 +8,8 @@ mod factors;
 mod kit;
 mod login;
 mod node;
+#[cfg(test)]
+mod node_slot_tests;
 mod node_slots;
 #[cfg(all(test, feature = "conformance"))]
 mod node_tests;
