@@ -115,7 +115,7 @@ problem_codes! {
     MailboxExpired = "mailbox_expired", 410, "the mailbox's time is over; start over with a new request";
     MailboxTaken = "mailbox_taken", 409, "somebody else has put something there; start over with a new request";
     MailboxFull = "mailbox_full", 413, "the message is too large for a mailbox";
-    TooManyMailboxes = "too_many_mailboxes", 429, "the account has too many open mailboxes; try again later";
+    TooManyMailboxes = "too_many_mailboxes", 409, "the account has too many mailboxes; wait until earlier ones are over";
 
     // Nodes
     BadEphemeralKey = "bad_ephemeral_key", 400, "the ephemeral key is not one to seal to";

@@ -39,5 +39,6 @@ pub use old_side::{OldApproved, OldComparing, OldSide};
 pub use reveal::{NewReveal, OldReveal, PublicFactor};
 pub use short_string::ShortString;
 pub use wire::{
-    CreateMailboxRequest, MAX_MESSAGE, MailboxMessage, MailboxResponse, PutMessageRequest,
+    CreateMailboxRequest, MAILBOX_SECONDS, MAX_MESSAGE, MailboxMessage, MailboxResponse,
+    PutMessageRequest,
 };

@@ -12,6 +12,8 @@ pub(super) const VERSION: u32 = 1;
 
 /// Bytes of a message at most.
 pub const MAX_MESSAGE: usize = 4096;
+/// For how long a mailbox is open, in seconds.
+pub const MAILBOX_SECONDS: u64 = 10 * 60;
 
 /// `PUT /v1/{tenant}/accounts/{id}/mailboxes/{mailbox}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
