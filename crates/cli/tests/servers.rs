@@ -222,6 +222,44 @@ fn dealt_nodes_and_a_metadata_server_of_their_own() {
     metadata.stop();
 }
 
+/// Nodes are told its public part once, so it must not change by itself.
+#[test]
+fn a_metadata_server_keeps_its_permit_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (data, named) = (path("records"), path("named.key"));
+    let serve = |more: &[&str]| {
+        let mut serve = command();
+        serve
+            .args(["--json", "serve", "metadata", "--listen", "127.0.0.1:0"])
+            .args(["--any-tenant", "--data", &data])
+            .args(more);
+        serve
+    };
+    let start = |more: &[&str]| {
+        let server = Server::start(&mut serve(more));
+        let key = server.serving["permit_key"].clone();
+        assert_eq!(key.as_str().unwrap().len(), 43, "{key}");
+        server.kill();
+        key
+    };
+    let first = start(&[]);
+    assert_eq!(start(&[]), first);
+    let other = start(&["--permit-key-file", &named]);
+    assert_ne!(other, first);
+    assert_eq!(start(&["--permit-key-file", &named]), other);
+    assert_eq!(start(&[]), first);
+
+    // Damaged: not made anew behind the operator's back.
+    let file = format!("{data}/permit.key");
+    std::fs::write(&file, "{}").unwrap();
+    let output = serve(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("bad_settings"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{}");
+}
+
 #[test]
 fn settings_that_do_not_fit_are_refused() {
     let directory = tempfile::tempdir().unwrap();

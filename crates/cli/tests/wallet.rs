@@ -379,7 +379,7 @@ fn export_and_open_with_every_server_gone() {
         .wallet(
             "laptop",
             &[
-                "open",
+                "recover",
                 "--kit",
                 &kit,
                 "--phrase-file",
@@ -403,10 +403,13 @@ fn export_and_open_with_every_server_gone() {
         ("laptop", vec![]),
         ("other", vec![]),
     ] {
-        let run = world.wallet(device, &[&["open", "--kit", &kit][..], &factors].concat());
+        let run = world.wallet(
+            device,
+            &[&["recover", "--kit", &kit][..], &factors].concat(),
+        );
         assert_eq!(run.error(), (4, "needs_factors".to_owned()), "{factors:?}");
     }
-    let run = world.wallet("laptop", &["open", "--kit", &kit, "--dev-user", "alice"]);
+    let run = world.wallet("laptop", &["recover", "--kit", &kit, "--dev-user", "alice"]);
     assert_eq!(run.error(), (2, "usage".to_owned()));
     let text = std::fs::read_to_string(world.path("kit")).unwrap();
     let (half, _) = text.split_at(text.len() / 2);
@@ -418,7 +421,7 @@ fn export_and_open_with_every_server_gone() {
     ] {
         std::fs::write(world.path("kit"), bad).unwrap();
         assert_eq!(
-            world.wallet("laptop", &["open", "--kit", &kit]).error(),
+            world.wallet("laptop", &["recover", "--kit", &kit]).error(),
             (3, "bad_kit".to_owned())
         );
     }

@@ -15,7 +15,10 @@ use std::sync::{Arc, Mutex};
 
 use support::Server;
 use support::http::call;
+use support::slot::{TestSlot, attempt, guess_key};
 use support::wallet::{Session, upgraded};
+use trefoil_protocol::bytes::Blob;
+use trefoil_protocol::guess::{GuessAnswer, UnlockTag};
 use trefoil_protocol::wire::LoginResponse;
 
 #[derive(Clone, Default)]
@@ -81,6 +84,25 @@ async fn nothing_that_names_or_opens_an_account_is_logged() {
     call("GET", &format!("/{}", second.id()))
         .send(&server)
         .await;
+    let slot = TestSlot::new(7, &[1]);
+    slot.enrol(&second, &session, &server).await;
+    let guessed = attempt();
+    let answer: GuessAnswer = slot.guess(1, guessed, &server).await.ok();
+    slot.guess_call(2, &slot.a_guess(guessed, server.now()))
+        .send(&server)
+        .await;
+    slot.unlock(1, guessed, &server).await;
+    slot.delete_call(&slot.deletion()).send(&server).await;
+    let tag = UnlockTag::of(&slot.secret, &slot.id, 0);
+    for name in [
+        serde_json::to_string(&Blob::new(slot.share.clone())).unwrap(),
+        serde_json::to_string(&tag).unwrap(),
+        serde_json::to_string(&answer.evaluation).unwrap(),
+        serde_json::to_string(&guess_key(1).auth_key()).unwrap(),
+        slot.id.to_string(),
+    ] {
+        names.push(name.replace('"', ""));
+    }
     // Also what the store has to say when it fails.
     let mut filled = false;
     for seed in 10..200 {
@@ -103,6 +125,10 @@ async fn nothing_that_names_or_opens_an_account_is_logged() {
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert!(
         text.contains("route=\"/v1/{tenant}/accounts/{account}/record\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("route=\"/v1/{tenant}/slots/{slot}/guess\""),
         "{text}"
     );
     assert!(

@@ -52,6 +52,7 @@ fn node_evaluation(c: &mut Criterion) {
     let mut verifier = VerifierConfig::new(tenant.clone(), id.clone(), provider.issuer(), "app");
     verifier.keys = KeySource::Pinned(provider.jwks());
     let config = NodeConfig {
+        permits: Vec::new(),
         verifiers: vec![verifier],
         ..NodeConfig::default()
     };

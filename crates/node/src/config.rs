@@ -15,6 +15,7 @@ use trefoil_protocol::tenant::Tenant;
 
 use crate::address;
 use crate::jwks::KeySet;
+use crate::slots::PermitConfig;
 
 pub use entry::EntryError;
 pub use error::{ConfigError, VerifierName};
@@ -31,6 +32,9 @@ pub struct NodeConfig {
     pub verifiers: Vec<VerifierConfig>,
     /// How the providers' keys are fetched.
     pub fetching: FetchConfig,
+    /// The metadata servers whose accounts may have slots at this node.
+    #[serde(rename = "permit")]
+    pub permits: Vec<PermitConfig>,
 }
 
 /// One way to log in with its rules, for one tenant. Read from TOML it may name a [`Preset`] instead of an issuer; it is

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use trefoil_protocol::problem::{CONTENT_TYPE, Problem, ProblemCode};
 use trefoil_protocol::social::ManifestChain;
 use zeroize::Zeroize;
@@ -27,7 +28,8 @@ const MAX_BODY: usize = 64 * 1024;
 pub(crate) const BODY_TIME_LIMIT: Duration = Duration::from_secs(15);
 
 impl Node {
-    /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /v1/manifests`, `GET /healthz`, `GET /readyz`.
+    /// `POST /v1/evaluate`, `GET /v1/manifest`, `GET /v1/manifests`, `GET /healthz`, `GET /readyz`; the steps of ceremonies;
+    /// `POST /v1/slots/…`.
     pub fn router(self) -> Router {
         Self::shared_router(Arc::new(self))
     }
@@ -39,6 +41,7 @@ impl Node {
             .route("/v1/manifest", get(manifest))
             .route("/v1/manifests", get(manifests))
             .merge(crate::ceremony::routes())
+            .merge(crate::slots::routes())
             .route_layer(from_fn_with_state(Arc::clone(&node), limit_address))
             // What follows is not limited: the operator's probes.
             .route("/healthz", get(alive))
@@ -49,6 +52,25 @@ impl Node {
             .layer(from_fn_with_state(Arc::clone(&node), observe))
             .with_state(node)
     }
+}
+
+/// Reads a JSON object from a request.
+pub(crate) async fn json_body<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
+    if !is_json(request.headers()) {
+        return Err(ProblemCode::UnsupportedMediaType.into());
+    }
+    let body = tokio::time::timeout(BODY_TIME_LIMIT, Bytes::from_request(request, &()))
+        .await
+        .map_err(|_| Refusal::from(ProblemCode::RequestTimeout))?
+        .map_err(|rejection| Refusal::from(&rejection))?;
+    // serde would also read a struct from an array of its fields' values.
+    let object = body.trim_ascii_start().first() == Some(&b'{');
+    let read = object.then(|| serde_json::from_slice(&body).ok()).flatten();
+    // It may hold a share; where nobody else shares the buffer it is wiped.
+    if let Ok(mut buffer) = body.try_into_mut() {
+        buffer.as_mut().zeroize();
+    }
+    read.ok_or_else(|| ProblemCode::MalformedRequest.into())
 }
 
 async fn evaluate(State(node): State<Arc<Node>>, request: Request) -> Result<Response, Refusal> {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
-use serde::de::DeserializeOwned;
 use trefoil_protocol::bytes::AuthKey;
 use trefoil_protocol::ceremony::{
     ActivateRequest, CeremonyStatus, DealRequest, FinishRequest, FinishResponse, HoldRequest,
@@ -14,7 +13,7 @@ use trefoil_protocol::ceremony::{
 use trefoil_protocol::social::{
     ManifestSignature, NodeKey, NodeSecrets, NodeSecretsError, SignedManifest, VerifiedManifest,
 };
-use trefoil_store::{MemoryNodeStore, NodeStore};
+use trefoil_store::{MemoryNodeStore, MemorySlotStore, NodeSlotStore, NodeStore};
 use zeroize::Zeroizing;
 
 use crate::ceremony::{self, CeremonyError, CeremonyPolicy};
@@ -23,6 +22,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::ready::Readiness;
 use crate::serving::Serving;
+use crate::slots::{PermitConfig, Permits, SlotKeeper};
 use crate::state::{Keeper, NodeState, StateError};
 use crate::verifier::IdTokenVerifier;
 
@@ -43,6 +43,8 @@ pub struct Node {
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Readiness,
     random: Mutex<Box<dyn CryptoRng + Send>>,
+    pub(crate) slots: SlotKeeper,
+    pub(crate) permits: Permits,
 }
 
 impl Node {
@@ -94,6 +96,8 @@ impl Node {
         metrics.set_epoch(serving.newest(clock.now()).unwrap_or(0));
         Ok(Self {
             serving: RwLock::new(Arc::new(serving)),
+            slots: SlotKeeper::new(Arc::new(MemorySlotStore::default()), keeper.key().clone()),
+            permits: Permits::default(),
             keeper,
             turn: tokio::sync::Mutex::default(),
             policy: CeremonyPolicy::default(),
@@ -111,6 +115,14 @@ impl Node {
     #[must_use]
     pub fn with_policy(mut self, policy: CeremonyPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Where its slots are kept, in memory unless set, and whose permits it takes them on, nobody's unless set.
+    #[must_use]
+    pub fn with_slots(mut self, store: Arc<dyn NodeSlotStore>, permits: Vec<PermitConfig>) -> Self {
+        self.slots = SlotKeeper::new(store, self.slots.key().clone());
+        self.permits = Permits::new(permits);
         self
     }
 
@@ -311,15 +323,6 @@ impl Node {
             .fill_bytes(seed.as_mut());
         ChaCha20Rng::from_seed(*seed)
     }
-}
-
-/// Reads a step's body.
-pub(crate) fn read_step<T: DeserializeOwned>(body: &[u8]) -> Result<T, CeremonyError> {
-    // serde would also read a struct from an array of its fields' values.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(CeremonyError::Malformed);
-    }
-    serde_json::from_slice(body).map_err(|_| CeremonyError::Malformed)
 }
 
 impl fmt::Debug for Node {

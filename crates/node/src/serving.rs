@@ -113,7 +113,7 @@ impl Serving {
     }
 
     /// A share whose time is over is not used even before it is erased.
-    fn lasting(&self, now: u64) -> impl Iterator<Item = &NodeSecrets> {
+    pub(crate) fn lasting(&self, now: u64) -> impl Iterator<Item = &NodeSecrets> {
         let below = ended(&self.erase, now);
         self.shares
             .iter()

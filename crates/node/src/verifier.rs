@@ -45,6 +45,7 @@ impl IdTokenVerifier {
         let NodeConfig {
             verifiers,
             fetching,
+            permits: _,
         } = config;
         fetching.check()?;
         check_together(&verifiers)?;

@@ -21,6 +21,6 @@ pub use model::{
     SLOTS_HELD, Session, StatementUse, StoredRecord, TokenHash,
 };
 pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
-pub use slot_store::{NodeSlotStore, SlotStore, StoredSlot};
+pub use slot_store::{MemorySlotStore, NodeSlotStore, SlotStore, StoredSlot};
 pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};

@@ -1,10 +1,13 @@
 //! The trait that a store of an evaluator's slots implements (protocol section 10).
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trefoil_protocol::bytes::SlotId;
 use zeroize::Zeroizing;
 
+use crate::error::StoreError;
 use crate::store::StoreFuture;
 
 /// One slot as a store sees it: the bytes of a [`trefoil_protocol::guess::SlotRecord`], which a node seals before it stores
@@ -60,4 +63,63 @@ pub trait NodeSlotStore: SlotStore {
     /// # Errors
     /// [`crate::StoreError::SlotChanged`] where there is one already; or a fault.
     fn create_slot(&self, slot: SlotId, bytes: Zeroizing<Vec<u8>>) -> StoreFuture<'_, ()>;
+}
+
+/// [`NodeSlotStore`] in memory: for tests, and for nodes whose shares a dealer made and that nothing has to survive.
+///
+/// Clones share their slots.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySlotStore(Arc<Mutex<BTreeMap<SlotId, StoredSlot>>>);
+
+impl MemorySlotStore {
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    // Every change is a single one: nothing is left half done.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SlotId, StoredSlot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SlotStore for MemorySlotStore {
+    fn load_slot(&self, slot: SlotId) -> StoreFuture<'_, Option<StoredSlot>> {
+        let found = self.lock().get(&slot).cloned();
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn replace_slot(
+        &self,
+        slot: SlotId,
+        expected: u64,
+        bytes: Zeroizing<Vec<u8>>,
+    ) -> StoreFuture<'_, ()> {
+        let mut slots = self.lock();
+        let held = slots.get_mut(&slot).filter(|held| held.version == expected);
+        let replaced = held.map(|held| {
+            *held = StoredSlot {
+                version: expected.saturating_add(1),
+                bytes,
+            };
+        });
+        Box::pin(async move { replaced.ok_or(StoreError::SlotChanged) })
+    }
+}
+
+impl NodeSlotStore for MemorySlotStore {
+    fn create_slot(&self, slot: SlotId, bytes: Zeroizing<Vec<u8>>) -> StoreFuture<'_, ()> {
+        let mut slots = self.lock();
+        let free = !slots.contains_key(&slot);
+        if free {
+            slots.insert(slot, StoredSlot { version: 1, bytes });
+        }
+        Box::pin(async move {
+            if free {
+                Ok(())
+            } else {
+                Err(StoreError::SlotChanged)
+            }
+        })
+    }
 }

@@ -14,10 +14,10 @@ use serde_json::json;
 use trefoil::{Environment, SignedManifest};
 use trefoil_node::{
     CeremonyError, CeremonyPolicy, ConfigError, IdTokenVerifier, Limits, Node, NodeConfig,
-    Stopwatch, load_secrets,
+    PermitConfig, Stopwatch, load_secrets,
 };
 use trefoil_protocol::social::{NodeKey, NodeSecrets, VerifiedManifest};
-use trefoil_store::SqliteNodeStore;
+use trefoil_store::{MemorySlotStore, SqliteNodeStore};
 
 pub(super) use self::approvals::Approvals;
 use self::settings::{Data, Dealt, Settings, not_toml};
@@ -124,7 +124,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
 /// Puts the node together: the one place that knows where its shares come from. With a directory of its own a node lives
 /// from what its ceremonies leave there, and a dealt share is only its beginning; without one it is a dealt node.
 async fn open_node(settings: &Settings) -> Result<Node, Failure> {
-    let verifier = load_verifiers(&settings.verifiers)?;
+    let (verifier, permits) = load_verifiers(&settings.verifiers)?;
     let dealt = settings.dealt.as_ref().map(load_dealt).transpose()?;
     let clock = trefoil_node::Clock::system();
     let rng = Environment::system().rng();
@@ -132,16 +132,17 @@ async fn open_node(settings: &Settings) -> Result<Node, Failure> {
         (Some(data), dealt) => {
             let key = load_key(data)?;
             let store = open_store(data).await?;
-            let node = Node::open(store, key, verifier, clock, rng)
+            let node = Node::open(store.clone(), key, verifier, clock, rng)
                 .await
                 .map_err(|error| bad(&data.directory, &error))?;
             if let Some((manifest, secrets)) = dealt {
                 adopt(&node, &manifest, &secrets).await?;
             }
-            node
+            node.with_slots(store, permits)
         }
         (None, Some((manifest, secrets))) => Node::new(secrets, &manifest, verifier, clock, rng)
-            .map_err(|error| Failure::new(Exit::Usage, "bad_settings", error))?,
+            .map_err(|error| Failure::new(Exit::Usage, "bad_settings", error))?
+            .with_slots(Arc::new(MemorySlotStore::default()), permits),
         (None, None) => return Err(no_dealt_share()),
     };
     Ok(node
@@ -227,10 +228,14 @@ fn no_dealt_share() -> Failure {
     Failure::new(Exit::Usage, "bad_settings", message)
 }
 
-fn load_verifiers(path: &Path) -> Result<IdTokenVerifier, Failure> {
+/// The verifiers, and whose permits slots are taken on.
+fn load_verifiers(path: &Path) -> Result<(IdTokenVerifier, Vec<PermitConfig>), Failure> {
     let text = files::read(path).map_err(|failure| failure.of_setting("verifiers"))?;
     NodeConfig::from_toml(&text)
-        .and_then(IdTokenVerifier::new)
+        .and_then(|config| {
+            let permits = config.permits.clone();
+            Ok((IdTokenVerifier::new(config)?, permits))
+        })
         .map_err(|error| match error {
             ConfigError::Toml(error) => not_toml(path, &text, &error),
             error => bad(path, &error),

@@ -18,9 +18,9 @@ use trefoil::{Clock as _, Environment, SignedManifest, Tenant, VerifierId};
 use trefoil_client::ceremony::{Coordinator, Member};
 use trefoil_client::{HttpTransport, SystemClock};
 use trefoil_metadata_server::{Config, MetadataServer, Tenants};
-use trefoil_node::{IdTokenVerifier, Node, NodeConfig, VerifierConfig};
+use trefoil_node::{IdTokenVerifier, Node, NodeConfig, PermitConfig, VerifierConfig};
 use trefoil_protocol::social::{NodeKey, VerifiedManifest};
-use trefoil_store::SqliteOptions;
+use trefoil_store::{SqliteNodeStore, SqliteOptions};
 use trefoil_testkit::oidc::{OpenIdProvider, ProviderOptions};
 use url::Url;
 
@@ -70,13 +70,16 @@ impl LocalNetwork {
         let metadata =
             serve_metadata(directory, plan.metadata, &plan.metadata_url, &plan.tenant).await?;
         let mut servers = vec![metadata];
-        let settings = node_config(&plan.tenant, &providers)?;
+        let mut settings = node_config(&plan.tenant, &providers)?;
+        settings.permits.push(PermitConfig {
+            tenant: plan.tenant.clone(),
+            key: permit::permit_key(directory)?.auth_key(),
+        });
         for (listener, node) in plan.nodes.into_iter().zip(plan.manifest.nodes()) {
-            let secrets = trefoil_node::load_secrets(
-                &nodes::path(directory, node.index.get()),
-                &plan.manifest,
-            )
-            .map_err(|error| unexpected(&error))?;
+            let index = node.index.get();
+            let secrets =
+                trefoil_node::load_secrets(&nodes::path(directory, index), &plan.manifest)
+                    .map_err(|error| unexpected(&error))?;
             let verifier =
                 IdTokenVerifier::new(settings.clone()).map_err(|error| unexpected(&error))?;
             let clock = trefoil_node::Clock::system();
@@ -87,7 +90,11 @@ impl LocalNetwork {
                 clock,
                 Environment::system().rng(),
             )
-            .map_err(|error| unexpected(&error))?;
+            .map_err(|error| unexpected(&error))?
+            .with_slots(
+                open_slots(&nodes::slots(directory, index)).await?,
+                settings.permits.clone(),
+            );
             servers.push(serve(listener, node.router()));
         }
 
@@ -150,6 +157,7 @@ impl LocalNetwork {
             tenant,
             &providers,
             coordinator.identity_key(),
+            permit::permit_key(directory)?.auth_key(),
         )
         .await?;
         let manifest = match earlier {
@@ -347,6 +355,17 @@ fn app_file(
         })
         .collect();
     AppFile::new(metadata_url, tenant, verifiers, manifest)
+}
+
+/// Opens the database in which a node of `serve dev` keeps its slots.
+async fn open_slots(directory: &Path) -> Result<Arc<SqliteNodeStore>, Failure> {
+    files::private_directory(directory)?;
+    let directory = directory.to_owned();
+    tokio::task::spawn_blocking(move || SqliteNodeStore::open(directory))
+        .await
+        .map_err(|error| unexpected(&error))?
+        .map(Arc::new)
+        .map_err(|error| Failure::new(Exit::Other, "store", error))
 }
 
 /// Opens the metadata server's database on a thread that may block.

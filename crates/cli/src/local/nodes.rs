@@ -15,6 +15,11 @@ pub(super) fn path(directory: &Path, index: u16) -> PathBuf {
         .join(format!("node-{index}.secret.json"))
 }
 
+/// Where a node keeps its slots.
+pub(super) fn slots(directory: &Path, index: u16) -> PathBuf {
+    directory.join("nodes").join(format!("node-{index}.slots"))
+}
+
 /// Deals a network and writes the secrets, in place of those of a start that was cut off.
 pub(super) fn deal(
     directory: &Path,

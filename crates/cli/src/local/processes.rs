@@ -43,9 +43,10 @@ impl NodeProcesses {
         tenant: &Tenant,
         providers: &[(VerifierId, OpenIdProvider)],
         coordinator: AuthKey,
+        permits: AuthKey,
     ) -> Result<Self, Failure> {
         let verifiers = directory.join("verifiers.toml");
-        files::write(&verifiers, &verifiers_toml(tenant, providers))?;
+        files::write(&verifiers, &verifiers_toml(tenant, providers, permits))?;
         let mut begun = Vec::new();
         for (number, address) in (1..).zip(addresses) {
             let settings = settings(directory, number, *address, &verifiers, coordinator)?;
@@ -119,14 +120,19 @@ fn settings(
     Ok(settings)
 }
 
-fn verifiers_toml(tenant: &Tenant, providers: &[(VerifierId, OpenIdProvider)]) -> String {
-    let mut text = String::new();
+fn verifiers_toml(
+    tenant: &Tenant,
+    providers: &[(VerifierId, OpenIdProvider)],
+    permits: AuthKey,
+) -> String {
+    let tenant = tenant.as_str();
+    let mut text = format!("[[permit]]\ntenant = \"{tenant}\"\nkey = \"{permits}\"\n\n");
     for ((id, provider), (name, custom)) in providers.iter().zip(VERIFIERS) {
         // Names and a loopback address: nothing in them needs escaping. Writing to a string cannot fail.
         let _ = write!(
             text,
             "[[verifier]]\ntenant = \"{}\"\nid = \"{id}\"\nissuer = \"{}\"\naudiences = [\"{}\"]\ncustom = {custom}\n\n",
-            tenant.as_str(),
+            tenant,
             provider.issuer(),
             audience(name),
         );

@@ -12,6 +12,7 @@ mod commits;
 mod creations;
 mod mailboxes;
 mod sessions;
+mod slots;
 mod statements;
 #[path = "../support/mod.rs"]
 mod support;

@@ -48,6 +48,31 @@ impl Call {
     }
 
     pub async fn send(&self, server: &Server) -> Reply {
+        let head = self.head();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // The server may answer, and close, before it has read everything.
+        let (mut reading, mut writing) = stream.split();
+        let mut received = Vec::new();
+        let (_, read) = tokio::join!(
+            writing.write_all(&self.body),
+            reading.read_to_end(&mut received)
+        );
+        if received.is_empty() {
+            read.unwrap();
+        }
+        Reply::parse(&received)
+    }
+
+    /// Sends it whole; nobody will read the answer. The connection lives as long as what is returned.
+    pub async fn send_unheard(&self, server: &Server) -> TcpStream {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(self.head().as_bytes()).await.unwrap();
+        stream.write_all(&self.body).await.unwrap();
+        stream
+    }
+
+    fn head(&self) -> String {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n",
             self.method, self.path
@@ -68,19 +93,7 @@ impl Call {
             head.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }
         head.push_str("\r\n");
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // The server may answer, and close, before it has read everything.
-        let (mut reading, mut writing) = stream.split();
-        let mut received = Vec::new();
-        let (_, read) = tokio::join!(
-            writing.write_all(&self.body),
-            reading.read_to_end(&mut received)
-        );
-        if received.is_empty() {
-            read.unwrap();
-        }
-        Reply::parse(&received)
+        head
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 pub mod http;
+pub mod slot;
 pub mod wallet;
 
 use std::net::SocketAddr;
@@ -20,13 +21,23 @@ use rand_chacha::rand_core::SeedableRng;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 use trefoil_metadata_server::{Config, MetadataServer, Tenants};
+use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::tenant::Tenant;
-use trefoil_store::SqliteOptions;
+use trefoil_store::{SqliteOptions, StoreError};
 
 /// What statements must name. The socket's address does not matter: a proxy may stand before it.
 pub const AUDIENCE: &str = "https://meta.example";
 /// When every test starts, unix seconds.
 pub const NOW: u64 = 1_800_000_000;
+
+/// Signs the permits of the server under test.
+pub fn permit_key() -> AuthPrivateKey {
+    AuthPrivateKey::from_seed(&[0xa7; 32])
+}
+
+fn tenants() -> Tenants {
+    Tenants::Listed([tenant("acme"), tenant("other")].into())
+}
 
 pub fn tenant(name: &str) -> Tenant {
     Tenant::new(name).unwrap()
@@ -46,6 +57,39 @@ impl Server {
         Self::start_with(|options| options, |config| config).await
     }
 
+    /// Can permit no slots.
+    pub async fn start_without_permit_key() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteOptions::new(directory.path()).open().unwrap();
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let config = Config::new(AUDIENCE, tenants()).unwrap();
+        Self::serve(directory, clock, |now| {
+            MetadataServer::new(config, Arc::new(store), now, ChaCha20Rng::seed_from_u64(1))
+        })
+        .await
+    }
+
+    /// Kills it and starts it on the same files.
+    pub async fn restart(mut self) -> Self {
+        self.task.abort();
+        let clock = Arc::clone(&self.clock);
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        // The last connections let go of the files a moment later.
+        let store = loop {
+            match SqliteOptions::new(directory.path()).open() {
+                Ok(store) => break store,
+                Err(StoreError::InUse) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let config = Config::new(AUDIENCE, tenants()).unwrap();
+        Self::serve(directory, clock, |now| {
+            MetadataServer::new(config, Arc::new(store), now, ChaCha20Rng::seed_from_u64(2))
+                .with_permit_key(permit_key())
+        })
+        .await
+    }
+
     pub async fn start_with(
         options: impl FnOnce(SqliteOptions) -> SqliteOptions,
         config: impl FnOnce(Config) -> Config,
@@ -55,15 +99,21 @@ impl Server {
             .open()
             .unwrap();
         let clock = Arc::new(AtomicU64::new(NOW));
+        let config = config(Config::new(AUDIENCE, tenants()).unwrap());
+        Self::serve(directory, clock, |now| {
+            MetadataServer::new(config, Arc::new(store), now, ChaCha20Rng::seed_from_u64(1))
+                .with_permit_key(permit_key())
+        })
+        .await
+    }
+
+    async fn serve(
+        directory: tempfile::TempDir,
+        clock: Arc<AtomicU64>,
+        server: impl FnOnce(Box<dyn Fn() -> u64 + Send + Sync>) -> MetadataServer,
+    ) -> Self {
         let now = Arc::clone(&clock);
-        let tenants = Tenants::Listed([tenant("acme"), tenant("other")].into());
-        let router = MetadataServer::new(
-            config(Config::new(AUDIENCE, tenants).unwrap()),
-            Arc::new(store),
-            move || now.load(Ordering::SeqCst),
-            ChaCha20Rng::seed_from_u64(1),
-        )
-        .into_router();
+        let router = server(Box::new(move || now.load(Ordering::SeqCst))).into_router();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -3,18 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use trefoil_protocol::ceremony::MAX_CEREMONY_BODY;
-use trefoil_protocol::problem::ProblemCode;
 
 use super::CeremonyError;
-use crate::http::{BODY_TIME_LIMIT, JSON, NO_STORE, Refusal, is_json};
-use crate::node::{Node, read_step};
+use crate::http::{JSON, NO_STORE, Refusal, json_body};
+use crate::node::Node;
 
 pub(crate) fn routes() -> Router<Arc<Node>> {
     Router::new()
@@ -35,38 +32,27 @@ async fn status(State(node): Shared) -> Result<Response, Refusal> {
 }
 
 async fn plan(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("plan", node.plan(&body(request).await?).await)
+    answer("plan", node.plan(&json_body(request).await?).await)
 }
 
 async fn deal(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("deal", node.deal(&body(request).await?).await)
+    answer("deal", node.deal(&json_body(request).await?).await)
 }
 
 async fn hold(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("hold", node.hold(&body(request).await?).await)
+    answer("hold", node.hold(&json_body(request).await?).await)
 }
 
 async fn sign(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("sign", node.sign(&body(request).await?).await)
+    answer("sign", node.sign(&json_body(request).await?).await)
 }
 
 async fn activate(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("activate", node.activate(&body(request).await?).await)
+    answer("activate", node.activate(&json_body(request).await?).await)
 }
 
 async fn finish(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("finish", node.finish(&body(request).await?).await)
-}
-
-async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
-    if !is_json(request.headers()) {
-        return Err(ProblemCode::UnsupportedMediaType.into());
-    }
-    let body = tokio::time::timeout(BODY_TIME_LIMIT, Bytes::from_request(request, &()))
-        .await
-        .map_err(|_| Refusal::from(ProblemCode::RequestTimeout))?
-        .map_err(|rejection| Refusal::from(&rejection))?;
-    read_step(&body).map_err(|error| Refusal::from(error.problem()))
+    answer("finish", node.finish(&json_body(request).await?).await)
 }
 
 fn answer<T: Serialize>(

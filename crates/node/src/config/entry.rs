@@ -9,6 +9,7 @@ use super::{
     CaseRule, ConfigError, FetchConfig, KeySource, NodeConfig, ProviderConfig, UserClaim,
     VerifierConfig, VerifierName,
 };
+use crate::slots::PermitConfig;
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -18,6 +19,8 @@ pub(super) struct Entries {
     verifiers: Vec<Entry>,
     #[serde(default)]
     fetching: FetchConfig,
+    #[serde(default, rename = "permit")]
+    permits: Vec<PermitConfig>,
 }
 
 /// A verifier, or one provider of its aggregate: one form for both, so that a field at the wrong place can be told so.
@@ -137,6 +140,7 @@ impl TryFrom<Entries> for NodeConfig {
         Ok(Self {
             verifiers: verifiers.collect::<Result<_, _>>()?,
             fetching: entries.fetching,
+            permits: entries.permits,
         })
     }
 }

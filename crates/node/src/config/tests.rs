@@ -10,6 +10,7 @@ fn refusal(verifiers: Vec<VerifierConfig>) -> ConfigError {
     IdTokenVerifier::new(NodeConfig {
         verifiers,
         fetching: FetchConfig::default(),
+        permits: Vec::new(),
     })
     .unwrap_err()
 }
@@ -156,7 +157,8 @@ fn an_issuer_and_audience_belong_to_one_verifier_of_the_network() {
     assert!(
         IdTokenVerifier::new(NodeConfig {
             verifiers,
-            fetching: FetchConfig::default()
+            fetching: FetchConfig::default(),
+            permits: Vec::new(),
         })
         .is_ok()
     );
@@ -230,6 +232,7 @@ fn pairwise_subjects_need_one_audience_or_another_claim() {
         IdTokenVerifier::new(NodeConfig {
             verifiers: vec![verifier.clone()],
             fetching: FetchConfig::default(),
+            permits: Vec::new(),
         })
     };
     let mut verifier = google("acme", "google", "web");
@@ -269,6 +272,7 @@ fn fetching_times() {
         assert!(matches!(
             IdTokenVerifier::new(NodeConfig {
                 verifiers: Vec::new(),
+                permits: Vec::new(),
                 fetching: bad
             }),
             Err(ConfigError::Fetching)

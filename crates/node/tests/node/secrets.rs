@@ -136,6 +136,7 @@ fn debug_shows_no_secret() {
 async fn debug_shows_no_user() {
     let world = World::small().await;
     let config = NodeConfig {
+        permits: Vec::new(),
         verifiers: vec![acme(&world.provider)],
         ..NodeConfig::default()
     };

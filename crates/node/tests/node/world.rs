@@ -124,6 +124,7 @@ impl World {
         let options = ProviderOptions::new(APP, Arc::new(clock.clone()));
         let provider = OpenIdProvider::start(options, &mut rng(1)).await.unwrap();
         let config = NodeConfig {
+            permits: Vec::new(),
             verifiers: verifiers(&provider),
             fetching,
         };

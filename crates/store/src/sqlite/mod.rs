@@ -9,6 +9,7 @@ mod kit;
 mod login;
 mod mailboxes;
 mod node;
+mod node_slots;
 #[cfg(all(test, feature = "conformance"))]
 mod node_tests;
 mod nonce;

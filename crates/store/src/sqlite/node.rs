@@ -23,7 +23,7 @@ const QUEUE: usize = 256;
 /// Dropping it waits for the queued operations and closes the file. A kill loses nothing that was acknowledged.
 pub struct SqliteNodeStore {
     // Dropped in this order: the lock goes last.
-    worker: Worker,
+    pub(super) worker: Worker,
     _lock: File,
 }
 
@@ -85,8 +85,8 @@ impl NodeStore for SqliteNodeStore {
     }
 }
 
-struct Db {
-    connection: Connection,
+pub(super) struct Db {
+    pub(super) connection: Connection,
     /// Whether the log may hold a state that was replaced.
     unerased: bool,
 }
@@ -113,6 +113,14 @@ impl Db {
                 tracing::warn!(%error, "a replaced state is not erased yet; this will be tried again");
                 Err(StoreError::NotErased { version })
             }
+        }
+    }
+
+    /// Of something else that was replaced: it is tried again with the next replacement or check.
+    pub(super) fn erase_replaced(&mut self) {
+        self.unerased = true;
+        if let Err(error) = self.erase() {
+            tracing::warn!(%error, "what was replaced is not erased yet; this will be tried again");
         }
     }
 
@@ -153,7 +161,7 @@ fn load(connection: &Connection) -> Result<Option<NodeState>, StoreError> {
 type Job = Box<dyn FnOnce(&mut Db) + Send>;
 
 /// The way to the thread that owns the connection. Dropping it finishes what is queued.
-struct Worker {
+pub(super) struct Worker {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -179,7 +187,7 @@ impl Worker {
         })
     }
 
-    fn submit<T, F>(
+    pub(super) fn submit<T, F>(
         &self,
         operation: F,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>

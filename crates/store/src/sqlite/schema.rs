@@ -34,7 +34,7 @@ pub(super) const NONCES: Schema = Schema {
 };
 pub(super) const NODE: Schema = Schema {
     application_id: 0x5472_666b,
-    steps: &[NODE_1],
+    steps: &[NODE_1, NODE_2],
 };
 
 const RECORDS_1: &str = "
@@ -186,6 +186,15 @@ CREATE TABLE health (
     id INTEGER PRIMARY KEY,
     checked_at INTEGER NOT NULL
 );
+";
+
+const NODE_2: &str = "
+-- One row per slot of counted guesses, sealed by the node.
+CREATE TABLE slots (
+    slot_id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// Opens the file for writing, creates or upgrades its tables.

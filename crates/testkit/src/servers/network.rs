@@ -91,15 +91,16 @@ impl NetworkNode {
     }
 
     async fn run(&mut self, listener: TcpListener) -> Result<(), TestkitError> {
-        let store = SqliteNodeStore::open(&self.directory)?;
+        let store = Arc::new(SqliteNodeStore::open(&self.directory)?);
         let verifier = IdTokenVerifier::new(self.settings.config()).map_err(node_error)?;
         let clock = Arc::clone(&self.clock);
         let clock = trefoil_node::Clock::new(move || clock.unix_time());
-        let node = Node::open(Arc::new(store), self.key.clone(), verifier, clock, os_rng())
+        let node = Node::open(store.clone(), self.key.clone(), verifier, clock, os_rng())
             .await
             .map_err(node_error)?
             .with_policy(self.policy.clone())
-            .with_overlap(self.overlap);
+            .with_overlap(self.overlap)
+            .with_slots(store, self.settings.config().permits);
         let node = Arc::new(node);
         let served = Arc::clone(&node);
         self.running = Some(RunningServer::start(listener, move || {
@@ -125,10 +126,17 @@ pub struct NodeNetwork {
     /// Where users log in; audience of the verifiers given.
     pub provider: OpenIdProvider,
     coordinator: AuthPrivateKey,
+    permit_key: AuthPrivateKey,
     _directory: TempDir,
 }
 
 impl NodeNetwork {
+    /// By which a metadata server permits slots at these nodes.
+    #[must_use]
+    pub const fn permit_key(&self) -> &AuthPrivateKey {
+        &self.permit_key
+    }
+
     /// Starts nodes without a key, all of which follow one coordinator's every plan and keep the epoch before for
     /// `overlap` seconds.
     ///
@@ -148,7 +156,9 @@ impl NodeNetwork {
             Arc::new(move || provider_clock.unix_time()),
         );
         let provider = OpenIdProvider::start(options, &mut os_rng()).await?;
-        let settings = VerifierSettings::of(verifiers, provider.issuer())?;
+        let permit_key = AuthPrivateKey::from_seed(NodeKey::random(&mut os_rng()).expose_seed());
+        let settings =
+            VerifierSettings::of(verifiers, provider.issuer())?.with_permits(permit_key.auth_key());
         let coordinator = AuthPrivateKey::from_seed(NodeKey::random(&mut os_rng()).expose_seed());
         let policy = CeremonyPolicy::coordinator(coordinator.auth_key(), Trust::Any);
         let mut nodes = Vec::new();
@@ -172,6 +182,7 @@ impl NodeNetwork {
             nodes,
             provider,
             coordinator,
+            permit_key,
             _directory: directory,
         })
     }

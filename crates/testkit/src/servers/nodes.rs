@@ -1,12 +1,15 @@
 //! A node as a process that can die and come back.
 
 use core::net::SocketAddr;
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::Arc;
 
 use trefoil_client::Clock;
-use trefoil_node::{IdTokenVerifier, Node, NodeConfig, VerifierConfig};
+use trefoil_node::{IdTokenVerifier, Node, NodeConfig, PermitConfig, VerifierConfig};
+use trefoil_protocol::bytes::AuthKey;
 use trefoil_protocol::social::{NodeSecrets, SignedManifest};
+use trefoil_store::MemorySlotStore;
 
 use super::running::{RunningServer, bind_again};
 use super::world::names;
@@ -29,6 +32,15 @@ impl VerifierSettings {
         Ok(Self(config))
     }
 
+    /// Slots are taken on permits by this key, in every tenant of the verifiers.
+    pub(super) fn with_permits(mut self, key: AuthKey) -> Self {
+        let tenants = self.0.verifiers.iter();
+        let tenants: BTreeSet<_> = tenants.map(|verifier| verifier.tenant.clone()).collect();
+        let permit = |tenant| PermitConfig { tenant, key };
+        self.0.permits = tenants.into_iter().map(permit).collect();
+        self
+    }
+
     pub(super) fn config(&self) -> NodeConfig {
         self.0.clone()
     }
@@ -41,6 +53,8 @@ pub struct NodeProcess {
     manifest: SignedManifest,
     settings: VerifierSettings,
     clock: Arc<dyn Clock>,
+    /// Outlives a kill, as a disk does.
+    slots: MemorySlotStore,
     running: Option<RunningServer>,
 }
 
@@ -59,6 +73,7 @@ impl NodeProcess {
             manifest,
             settings,
             clock,
+            slots: MemorySlotStore::default(),
             running: None,
         };
         node.run(listener)?;
@@ -69,6 +84,17 @@ impl NodeProcess {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What it keeps of slots: what its thief has, too, but sealed.
+    #[must_use]
+    pub const fn slots(&self) -> &MemorySlotStore {
+        &self.slots
+    }
+
+    /// Its disk fails: from now on it has no slots.
+    pub fn lose_slots(&mut self) {
+        self.slots.clear();
     }
 
     /// Kills it: open connections break, nothing more is answered. Harmless where it does not run.
@@ -95,7 +121,8 @@ impl NodeProcess {
         let clock = Arc::clone(&self.clock);
         let clock = trefoil_node::Clock::new(move || clock.unix_time());
         let node = Node::new(self.secrets.clone(), &manifest, verifier, clock, os_rng())
-            .map_err(node_error)?;
+            .map_err(node_error)?
+            .with_slots(Arc::new(self.slots.clone()), self.settings.config().permits);
         self.running = Some(RunningServer::start(listener, move || Ok(node.router()))?);
         Ok(())
     }

@@ -171,7 +171,8 @@ impl World {
             urls.push(front(options.proxied, *address, &mut proxies).await?);
         }
         let dealt = deal_network(&urls, options.threshold, &mut os_rng())?;
-        let settings = VerifierSettings::of(&options.verifiers, provider.issuer())?;
+        let settings = VerifierSettings::of(&options.verifiers, provider.issuer())?
+            .with_permits(permit_key.auth_key());
         let nodes = sockets
             .into_iter()
             .zip(&dealt.nodes)

@@ -48,6 +48,14 @@ impl Draft<'_> {
         self.edit(|change| change.proven.push(index))
     }
 
+    /// Changes after how many days the user is reminded to prove recovery factors.
+    ///
+    /// # Errors
+    /// [`DraftError::Sent`].
+    pub fn remind_every(&mut self, days: u32) -> Result<&mut Self, DraftError> {
+        self.edit(|change| change.reminder_days = Some(days))
+    }
+
     /// Replaces the vault; start from a clone of [`Account::vault`].
     ///
     /// # Errors

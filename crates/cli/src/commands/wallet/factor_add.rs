@@ -1,11 +1,12 @@
 //! `trefoil wallet factor add`.
 
 use serde_json::json;
+use trefoil::{Draft, FactorKind};
 
 use super::browser::BrowserLogin;
 use super::opening::{self, IdTokenSource};
 use super::setup::Setup;
-use super::{factor_list, words};
+use super::{factor_list, knowledge, words};
 use crate::args::{FactorAdd, NewFactor};
 use crate::failure::Failure;
 use crate::secrets::Source;
@@ -22,6 +23,16 @@ pub(crate) async fn run(setup: &Setup, arguments: FactorAdd) -> Result<(), Failu
             .unwrap_or_else(|| default.to_owned())
     };
 
+    let know = |kind, default: &str, change: &mut Draft<'_>| {
+        let label = label(default);
+        knowledge::draft(
+            setup,
+            change,
+            kind,
+            &arguments.new_knowledge,
+            (&label, None),
+        )
+    };
     let mut change = account.change();
     match arguments.kind {
         NewFactor::Device => {
@@ -38,6 +49,15 @@ pub(crate) async fn run(setup: &Setup, arguments: FactorAdd) -> Result<(), Failu
             let new = change.dapp_share_words().unwrap_or_default();
             let typed = words::drill(setup, &arguments.drill, "dApp share", &new)?;
             change.prove_dapp_share(&typed)?;
+        }
+        NewFactor::Password => know(FactorKind::Password, "password", &mut change)?,
+        NewFactor::Pin => know(FactorKind::Pin, "PIN", &mut change)?,
+        NewFactor::Questions => {
+            know(
+                FactorKind::SecurityQuestions,
+                "security questions",
+                &mut change,
+            )?;
         }
         NewFactor::Social => {
             let verifier = app.verifier(arguments.new_verifier.as_ref())?;

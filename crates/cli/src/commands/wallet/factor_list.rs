@@ -1,7 +1,7 @@
 //! `trefoil wallet factor list`.
 
 use serde_json::{Value, json};
-use trefoil::{Account, FactorNote};
+use trefoil::{Account, FactorHealth, FactorNote};
 
 use super::opening;
 use super::setup::Setup;
@@ -28,6 +28,36 @@ pub(super) fn shown(note: &FactorNote) -> Value {
         "created": note.created,
         "proven": note.proven,
     })
+}
+
+pub(super) fn health(factor: &FactorHealth) -> Value {
+    json!({
+        "index": factor.index,
+        "kind": factor.kind.as_str(),
+        "label": factor.label,
+        "proven": factor.proven,
+        "due": factor.due,
+        "overdue": factor.overdue,
+        "use_by": factor.use_by,
+    })
+}
+
+/// One line for each factor.
+pub(super) fn health_text(account: &Account) -> String {
+    let lines = account.backup_health().into_iter().map(|factor| {
+        let state = match (factor.due, factor.overdue) {
+            (None, _) => "proves itself at every login",
+            (Some(_), false) => "proven lately",
+            (Some(_), true) => "should be proven again",
+        };
+        format!(
+            "{:>4}  {:<18} {:<24} {state}",
+            factor.index,
+            factor.kind.as_str(),
+            factor.label
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn human(account: &Account) -> String {

@@ -1,16 +1,20 @@
 //! `trefoil wallet`: a wallet app on the command line.
 
 mod browser;
+mod drill;
 pub(super) mod ethereum;
 mod export;
 mod factor_add;
+mod factor_change;
 mod factor_list;
 mod factor_remove;
+mod knowledge;
 mod login;
 mod mfa_decline;
 mod mfa_enable;
 mod open;
 mod opening;
+mod recover;
 mod setup;
 mod sign;
 mod status;
@@ -33,10 +37,15 @@ pub(crate) async fn run(ui: Ui, arguments: Wallet) -> Result<(), Failure> {
             factor_list::run(&setup, &arguments).await
         }
         WalletCommand::Factor(Factor::Add(arguments)) => factor_add::run(&setup, *arguments).await,
+        WalletCommand::Factor(Factor::Change(arguments)) => {
+            factor_change::run(&setup, *arguments).await
+        }
         WalletCommand::Factor(Factor::Remove(arguments)) => {
             factor_remove::run(&setup, &arguments).await
         }
         WalletCommand::Open(arguments) => open::run(&setup, arguments).await,
+        WalletCommand::Recover(arguments) => recover::run(&setup, &arguments),
+        WalletCommand::Drill(arguments) => drill::run(&setup, arguments).await,
         WalletCommand::Export(arguments) => export::run(&setup, arguments).await,
     }
 }

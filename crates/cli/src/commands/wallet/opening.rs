@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use trefoil::device::DeviceStore as _;
 use trefoil::{
-    Account, DappShare, Factor, FactorKind, Login, NewAccount, Opened, Pending, RecoveryKit,
+    Account, DappShare, Factor, FactorKind, Known, Login, NewAccount, Opened, Pending, RecoveryKit,
     RecoveryPhrase, RolledBack, SocialLogin, Trefoil,
 };
 use trefoil_client::{HttpTransport, Request, Transport as _};
@@ -12,6 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::browser::BrowserLogin;
+use super::knowledge;
 use super::setup::Setup;
 use crate::app::{AppFile, Verifier};
 use crate::args::Factors;
@@ -36,6 +37,7 @@ pub(super) async fn log_in(
     let trefoil = setup.trefoil(&app)?;
     let ui = setup.ui;
     let mut factors = bring(ui, given)?;
+    let known = knowledge::bring(ui, given)?;
     let opened = match IdTokenSource::of(given) {
         Some(source) => {
             let verifier = app.verifier(given.verifier.as_ref())?;
@@ -62,7 +64,9 @@ pub(super) async fn log_in(
         Opened::Ready(account) => Outcome::Open(account.into()),
         Opened::NoAccount(new) => Outcome::New(new.into()),
         Opened::RolledBack(old) => Outcome::RolledBack(old.into(), factors),
-        Opened::NeedsFactors(pending) => Outcome::Open(provide(ui, pending, factors).await?.into()),
+        Opened::NeedsFactors(pending) => {
+            Outcome::Open(provide(ui, pending, factors, known).await?.into())
+        }
         Opened::NeedsMfa(_) => {
             return Err(Failure::new(
                 Exit::Refused,
@@ -142,6 +146,11 @@ pub(super) fn bring_offline(
             "a recovery kit opens without servers, and a social login needs them: give other factors",
         ));
     }
+    if !knowledge::bring(setup.ui, given)?.is_empty() {
+        return Err(Failure::usage(
+            "a recovery kit opens without servers, and what you know needs those that count guesses: give other factors",
+        ));
+    }
     let mut factors = bring(setup.ui, given)?;
     let state = setup.devices()?.read()?;
     let listed = |locator| {
@@ -175,12 +184,23 @@ fn only_account(trefoil: &Trefoil) -> Result<AccountId, Failure> {
 }
 
 /// Gives the factors that were brought, then asks for more where somebody is there to answer.
-async fn provide(ui: Ui, mut pending: Pending, brought: Vec<Factor>) -> Result<Account, Failure> {
+async fn provide(
+    ui: Ui,
+    mut pending: Pending,
+    brought: Vec<Factor>,
+    known: Vec<Known>,
+) -> Result<Account, Failure> {
     for factor in brought {
         if pending.missing() == 0 {
             break;
         }
         ui.busy("opening", pending.provide(factor)).await?;
+    }
+    for known in known {
+        if pending.missing() == 0 {
+            break;
+        }
+        ui.busy("guessing", pending.guess(known)).await?;
     }
     while pending.missing() > 0 {
         if !ui.interactive() {
@@ -211,7 +231,15 @@ async fn ask(ui: Ui, pending: &mut Pending) -> Result<(), Failure> {
     } else if has(FactorKind::DappShare) {
         DappShare::parse(&Source::Prompt.read(ui, "dApp share")?)?.into()
     } else {
-        return Err(needs_factors(pending));
+        let mut kinds = pending.available().map(|note| note.kind);
+        let kind = kinds.find(|kind| !kind.is_primary());
+        drop(kinds);
+        let Some(kind) = kind else {
+            return Err(needs_factors(pending));
+        };
+        let known = knowledge::ask(ui, kind, pending)?;
+        ui.busy("guessing", pending.guess(known)).await?;
+        return Ok(());
     };
     ui.busy("opening", pending.provide(factor)).await?;
     Ok(())
