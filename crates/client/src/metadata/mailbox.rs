@@ -81,7 +81,7 @@ impl MetadataClient {
     pub async fn create_mailbox(
         &self,
         session: &Session,
-        mailbox: &MailboxId,
+        mailbox: MailboxId,
         message: &Blob,
     ) -> Result<(), MailboxError> {
         let id = mailbox.to_string();
@@ -102,7 +102,7 @@ impl MetadataClient {
     /// [`MailboxError`].
     pub async fn put_message(
         &self,
-        mailbox: &MailboxId,
+        mailbox: MailboxId,
         step: Step,
         message: &Blob,
     ) -> Result<(), MailboxError> {
@@ -120,7 +120,7 @@ impl MetadataClient {
     ///
     /// # Errors
     /// [`MailboxError`].
-    pub async fn read_mailbox(&self, mailbox: &MailboxId) -> Result<MailboxContent, MailboxError> {
+    pub async fn read_mailbox(&self, mailbox: MailboxId) -> Result<MailboxContent, MailboxError> {
         let id = mailbox.to_string();
         let answer = self.call(|| self.at_path(Method::GET, ["mailboxes", &id]));
         Ok(MailboxContent(answer.await?.json()?))
@@ -130,7 +130,7 @@ impl MetadataClient {
     ///
     /// # Errors
     /// [`MailboxError`].
-    pub async fn close_mailbox(&self, mailbox: &MailboxId) -> Result<(), MailboxError> {
+    pub async fn close_mailbox(&self, mailbox: MailboxId) -> Result<(), MailboxError> {
         let id = mailbox.to_string();
         let answer = self.call(|| self.at_path(Method::DELETE, ["mailboxes", &id]));
         answer.await?;
@@ -144,7 +144,7 @@ impl MetadataClient {
     /// [`MailboxError`]; [`MailboxError::NobodyThere`] where the time is over.
     pub async fn watch_mailbox<T>(
         &self,
-        mailbox: &MailboxId,
+        mailbox: MailboxId,
         limit: Duration,
         not_yet_made: bool,
         mut found: impl FnMut(&MailboxContent) -> Option<T>,
