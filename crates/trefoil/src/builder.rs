@@ -92,6 +92,10 @@ impl Trefoil {
         }
     }
 
+    pub(crate) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Begins a social login: makes the ephemeral key, and while the user is at the provider opens connections ahead and
     /// learns whether the network has moved to another epoch.
     #[must_use]
@@ -139,15 +143,15 @@ impl Trefoil {
         authenticate_device(&self.core, account).await
     }
 
-    /// The accounts that this device has seen.
+    /// The accounts that this device has seen, but for those of which it is only a trusted contact.
     ///
     /// # Errors
     /// [`DeviceStoreError`].
     pub fn known_accounts(&self) -> Result<Vec<AccountId>, DeviceStoreError> {
         let state = self.core.devices.read()?;
-        let mine = state
-            .accounts()
-            .filter(|(_, known)| *known.tenant() == self.core.tenant);
+        let mine = state.accounts().filter(|(id, known)| {
+            *known.tenant() == self.core.tenant && !state.is_contact_only(id)
+        });
         Ok(mine.map(|(id, _)| *id).collect())
     }
 
