@@ -19,7 +19,7 @@ use crate::pairing::{ContactShare, HelpRequest, PairError};
 pub struct Pending {
     core: Arc<Core>,
     found: Found,
-    opening: Opening,
+    opening: Box<Opening>,
     /// A guess that came to no end.
     unfinished: Option<Box<Unfinished>>,
     /// Factors that were opened by a guess.
@@ -29,11 +29,11 @@ pub struct Pending {
 }
 
 impl Pending {
-    pub(super) const fn new(core: Arc<Core>, found: Found, opening: Opening) -> Self {
+    pub(super) fn new(core: Arc<Core>, found: Found, opening: Opening) -> Self {
         Self {
             core,
             found,
-            opening,
+            opening: opening.into(),
             unfinished: None,
             used: Vec::new(),
             lent: Vec::new(),
@@ -73,7 +73,7 @@ impl Pending {
             }
             taken.is_ok()
         });
-        self.opening = opening;
+        self.opening = opening.into();
         self.found = found;
         Ok(self)
     }
