@@ -4,6 +4,7 @@ mod enrolling;
 mod fixture;
 mod guessing;
 mod lists;
+mod logs;
 mod round_trip;
 mod storing;
 mod unlocking;
