@@ -43,11 +43,21 @@ pub(crate) struct Demo {
     /// Keep what the servers and the device store, in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Also enrol and open with every further kind of factor, and recover offline with every server stopped
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) factors: Option<DemoFactors>,
     /// In the end kill so many nodes and log in again
     #[arg(long, value_name = "K")]
     pub(crate) kill: Option<u16>,
     #[command(flatten)]
     pub(crate) size: NetworkSize,
+}
+
+/// Which further factors the demo shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoFactors {
+    /// Password, PIN, security questions, passkey, e-mailed backup, second social login, other device, trusted contact
+    All,
 }
 
 /// How many nodes a local network has.
@@ -391,7 +401,8 @@ pub(crate) struct Factors {
     /// Ask for the password
     #[arg(long, conflicts_with = "password_file")]
     pub(crate) password: bool,
-    /// Read answers to security questions from this file, one a line such as `2: Marzipan`; guesses are counted
+    /// Read answers to security questions from this file, one a line such as `2: Marzipan`, or - for standard input up to an
+    /// empty line; guesses are counted
     #[arg(long, value_name = "FILE")]
     pub(crate) answers_file: Option<PathBuf>,
 }
@@ -648,18 +659,6 @@ pub(crate) struct Open {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Recover {
-    #[command(flatten)]
-    pub(crate) factors: Factors,
-    /// The recovery kit
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kit: PathBuf,
-    /// Write the wallet's private key to this new file (mode 0600)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key_out: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Drilled {
     #[command(flatten)]
     pub(crate) proof: Proof,
@@ -705,6 +704,28 @@ pub(crate) struct ExportWhat {
     pub(crate) kit_out: Option<PathBuf>,
     /// Write the private key to this new file (mode 0600): whoever reads it has the wallet
     #[arg(long, value_name = "FILE", group = "what")]
+    pub(crate) key_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// The recovery kit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit: PathBuf,
+    /// Read the words of a recovery phrase, dApp share or backup mail from this file, or - for a line of standard input;
+    /// may be repeated. Words that are still missing are asked for
+    #[arg(
+        long = "words-file",
+        value_name = "FILE",
+        visible_aliases = ["phrase-file", "dapp-share-file"]
+    )]
+    pub(crate) words_files: Vec<PathBuf>,
+    /// Another device's directory, or a copy of it, that keeps a factor of this wallet; may be repeated. This device's own
+    /// joins by itself
+    #[arg(long = "other-device-dir", value_name = "DIR")]
+    pub(crate) other_device_dirs: Vec<PathBuf>,
+    /// Write the private key to this new file (mode 0600): whoever reads it has the wallet
+    #[arg(long, value_name = "FILE")]
     pub(crate) key_out: Option<PathBuf>,
 }
 

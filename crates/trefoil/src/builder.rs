@@ -10,6 +10,7 @@ use trefoil_client::{
 };
 use trefoil_factors::device::{DeviceStore, DeviceStoreError, DeviceStoreExt, MemoryDeviceStore};
 use trefoil_factors::knowledge::Cost;
+use trefoil_factors::passkey::{CredentialId, Passkey, PasskeyAuthenticator, PasskeyError};
 use trefoil_protocol::bytes::{AccountId, NetworkKey};
 use trefoil_protocol::social::{ManifestError, SignedManifest, VerifiedManifest, VerifierId};
 use trefoil_protocol::tenant::{Tenant, TenantError};
@@ -118,6 +119,20 @@ impl Trefoil {
             return Err(LoginError::NoFactor);
         }
         authenticate(&self.core, keys, &[]).await
+    }
+
+    /// A passkey of this wallet, of those that the account's other factors name or, where none is named, whichever the user
+    /// chooses: an opening can start with it.
+    ///
+    /// # Errors
+    /// [`PasskeyError`].
+    pub async fn passkey(
+        &self,
+        rp_id: &str,
+        authenticator: &dyn PasskeyAuthenticator,
+        credentials: Vec<CredentialId>,
+    ) -> Result<Passkey, PasskeyError> {
+        Passkey::get(authenticator, &self.core.tenant, rp_id, credentials).await
     }
 
     /// Logs in with this device's own factor alone, for a user who has lost the social login.

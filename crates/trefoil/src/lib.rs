@@ -39,6 +39,7 @@ pub use pairing::{
 pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};
 pub use trefoil_factors::device;
 pub use trefoil_factors::knowledge;
+pub use trefoil_factors::passkey;
 pub use trefoil_factors::{DappShare, PhraseError, RecoveryPhrase, WordCount};
 pub use trefoil_protocol::bytes::{AccountId, NetworkKey};
 pub use trefoil_protocol::event::Event;

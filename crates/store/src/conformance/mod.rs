@@ -21,6 +21,7 @@ mod node;
 mod nonce;
 mod reopen;
 mod sessions;
+mod slots;
 mod tenants;
 
 pub use account_slots::*;
@@ -34,6 +35,7 @@ pub use node::*;
 pub use nonce::*;
 pub use reopen::*;
 pub use sessions::*;
+pub use slots::*;
 pub use tenants::*;
 
 use crate::store::MetadataStore;

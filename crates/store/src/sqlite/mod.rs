@@ -9,6 +9,8 @@ mod kit;
 mod login;
 mod mailboxes;
 mod node;
+#[cfg(test)]
+mod node_slot_tests;
 mod node_slots;
 #[cfg(all(test, feature = "conformance"))]
 mod node_tests;

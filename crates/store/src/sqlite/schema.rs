@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::StoreError;
 
 /// How long a connection waits for the file lock of another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CACHED_STATEMENTS: usize = 64;
 /// Pages (of 4 KiB) in the log after which it is copied into the database, at the latest.
 const CHECKPOINT_PAGES: u32 = 4000;
@@ -22,6 +22,17 @@ pub(super) struct Schema {
     application_id: i32,
     /// Step `i` leads from version `i` to `i + 1`. A landed step never changes.
     steps: &'static [&'static str],
+}
+
+#[cfg(test)]
+impl Schema {
+    /// As it was at an earlier version.
+    pub(super) fn up_to(&self, version: usize) -> Self {
+        Self {
+            application_id: self.application_id,
+            steps: self.steps.get(..version).unwrap_or_default(),
+        }
+    }
 }
 
 pub(super) const RECORDS: Schema = Schema {

@@ -1,9 +1,8 @@
 //! From the factors at hand to an open account.
 
 use serde_json::{Value, json};
-use trefoil::device::DeviceStore as _;
 use trefoil::{
-    Account, DappShare, Factor, FactorKind, Known, Login, NewAccount, Opened, Pending, RecoveryKit,
+    Account, DappShare, Factor, FactorKind, Known, Login, NewAccount, Opened, Pending,
     RecoveryPhrase, RolledBack, SocialLogin, Trefoil,
 };
 use trefoil_client::{HttpTransport, Request, Transport as _};
@@ -132,38 +131,6 @@ pub(super) fn bring(ui: Ui, given: &Factors) -> Result<Vec<Factor>, Failure> {
     if let Some(source) = Source::of(given.dapp_share_file.as_deref(), given.dapp_share) {
         factors.push(DappShare::parse(&source.read(ui, "dApp share")?)?.into());
     }
-    Ok(factors)
-}
-
-/// The factors for a recovery kit: those that were brought, and this device's own if the kit lists it.
-pub(super) fn bring_offline(
-    setup: &Setup,
-    given: &Factors,
-    kit: &RecoveryKit,
-) -> Result<Vec<Factor>, Failure> {
-    if IdTokenSource::of(given).is_some() {
-        return Err(Failure::usage(
-            "a recovery kit opens without servers, and a social login needs them: give other factors",
-        ));
-    }
-    if !knowledge::bring(setup.ui, given)?.is_empty() {
-        return Err(Failure::usage(
-            "a recovery kit opens without servers, and what you know needs those that count guesses: give other factors",
-        ));
-    }
-    let mut factors = bring(setup.ui, given)?;
-    let state = setup.devices()?.read()?;
-    let listed = |locator| {
-        kit.record()
-            .factors
-            .iter()
-            .any(|entry| entry.locator == locator)
-    };
-    let own = state
-        .secrets(&kit.record().tenant)
-        .filter(|secret| listed(secret.locator()));
-    factors
-        .extend(own.map(|secret| Factor::new(FactorKind::Device, secret.factor_secret().clone())));
     Ok(factors)
 }
 
