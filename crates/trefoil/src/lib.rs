@@ -32,8 +32,8 @@ pub use open::{
 pub use slots::Tended;
 
 pub use pairing::{
-    Approval, ContactOf, ContactShare, EnrolComparing, EnrolRequest, Enrolled, Help, HelpComparing,
-    HelpRequest, Joined, PairError,
+    Approval, Canceller, ContactOf, ContactShare, EnrolComparing, EnrolRequest, Enrolled, Help,
+    HelpComparing, HelpRequest, Joined, PairError,
 };
 
 pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};

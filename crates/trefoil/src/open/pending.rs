@@ -18,8 +18,8 @@ use crate::pairing::{ContactShare, HelpRequest, PairError};
 #[derive(Debug)]
 pub struct Pending {
     core: Arc<Core>,
-    found: Found,
-    opening: Box<Opening>,
+    found: Box<Found>,
+    opening: Opening,
     /// A guess that came to no end.
     unfinished: Option<Box<Unfinished>>,
     /// Factors that were opened by a guess.
@@ -32,8 +32,8 @@ impl Pending {
     pub(super) fn new(core: Arc<Core>, found: Found, opening: Opening) -> Self {
         Self {
             core,
-            found,
-            opening: opening.into(),
+            found: found.into(),
+            opening,
             unfinished: None,
             used: Vec::new(),
             lent: Vec::new(),
@@ -73,8 +73,8 @@ impl Pending {
             }
             taken.is_ok()
         });
-        self.opening = opening.into();
-        self.found = found;
+        self.opening = opening;
+        self.found = found.into();
         Ok(self)
     }
 
