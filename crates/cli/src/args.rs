@@ -401,7 +401,8 @@ pub(crate) struct Factors {
     /// Ask for the password
     #[arg(long, conflicts_with = "password_file")]
     pub(crate) password: bool,
-    /// Read answers to security questions from this file, one a line such as `2: Marzipan`; guesses are counted
+    /// Read answers to security questions from this file, one a line such as `2: Marzipan`, or - for standard input up to an
+    /// empty line; guesses are counted
     #[arg(long, value_name = "FILE")]
     pub(crate) answers_file: Option<PathBuf>,
 }

@@ -182,12 +182,19 @@ failure_from! {
     PasswordError => |_| WEAK;
     PinError => |_| WEAK;
     QuestionsError => |_| (Exit::Input, "bad_questions");
-    DrillError => |error| match error {
-        DrillError::NotEnrolled => (Exit::Input, "not_this_account"),
-        DrillError::Guess(error) => guess(error),
-        DrillError::Commit(error) => commit(error),
-        _ => NOT_ALLOWED,
-    };
+}
+
+impl From<DrillError> for Failure {
+    fn from(error: DrillError) -> Self {
+        let (exit, code) = match error {
+            DrillError::NotEnrolled => (Exit::Input, "not_this_account"),
+            // It knows how many guesses are left.
+            DrillError::Guess(error) => return error.into(),
+            DrillError::Commit(ref error) => commit(error),
+            _ => NOT_ALLOWED,
+        };
+        Self::new(exit, code, error)
+    }
 }
 
 impl From<GuessError> for Failure {

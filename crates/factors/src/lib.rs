@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod knowledge;
+pub mod passkey;
 
 mod dapp_share;
 mod recovery_phrase;

@@ -12,6 +12,7 @@ mod login;
 mod mfa;
 mod offline;
 mod open;
+mod pairing;
 mod slots;
 
 pub use account::{Account, AccountError, WalletSignature};
@@ -30,14 +31,21 @@ pub use open::{
 };
 pub use slots::Tended;
 
+pub use pairing::{
+    Approval, ContactOf, ContactShare, EnrolComparing, EnrolRequest, Enrolled, Help, HelpComparing,
+    HelpRequest, Joined, PairError,
+};
+
 pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};
 pub use trefoil_factors::device;
 pub use trefoil_factors::knowledge;
+pub use trefoil_factors::passkey;
 pub use trefoil_factors::{DappShare, PhraseError, RecoveryPhrase, WordCount};
 pub use trefoil_protocol::bytes::{AccountId, NetworkKey};
 pub use trefoil_protocol::event::Event;
 pub use trefoil_protocol::factor::FactorKind;
 pub use trefoil_protocol::kit::{KitError, RecoveryKit};
+pub use trefoil_protocol::pairing::{CodeError, PairingError, Purpose, RequestCode, ShortString};
 pub use trefoil_protocol::record::Custody;
 pub use trefoil_protocol::rollback::RollbackError;
 pub use trefoil_protocol::social::{SignedManifest, VerifierId};

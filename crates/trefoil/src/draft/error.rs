@@ -3,6 +3,7 @@ use trefoil_client::slots::EnrolError;
 use trefoil_factors::DrillError;
 use trefoil_factors::device::{DeviceStoreError, PinConflict, UpdateError};
 use trefoil_factors::knowledge::{NormaliseError, StretchError};
+use trefoil_factors::passkey::PasskeyError;
 use trefoil_protocol::change::ChangeError;
 use trefoil_protocol::factor::FactorKind;
 use trefoil_protocol::record::RecordError;
@@ -34,6 +35,9 @@ pub enum DraftError {
         /// What it should be.
         kind: FactorKind,
     },
+    /// No passkey was made, or it cannot keep a secret.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
     /// What the user knows cannot be used.
     #[error(transparent)]
     Knowledge(#[from] NormaliseError),

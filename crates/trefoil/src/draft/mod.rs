@@ -4,6 +4,7 @@ mod commit;
 mod device;
 mod edit;
 mod error;
+mod passkey;
 mod secondary;
 mod social;
 mod words;

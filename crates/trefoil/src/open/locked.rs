@@ -106,7 +106,7 @@ impl Locked {
         matches!(&self.outcome, Outcome::Found(found) if found.response.removed.contains(&keys.locator()))
     }
 
-    pub(super) fn into_found(self) -> Option<Found> {
+    pub(crate) fn into_found(self) -> Option<Found> {
         match self.outcome {
             Outcome::Found(found) => Some(*found),
             Outcome::NoAccount => None,
