@@ -4,6 +4,7 @@ mod commit;
 mod device;
 mod edit;
 mod error;
+mod identity;
 mod passkey;
 mod secondary;
 mod social;
@@ -32,6 +33,8 @@ pub struct Draft<'a> {
     phrase: Option<Drill<RecoveryPhrase>>,
     dapp_share: Option<Drill<DappShare>>,
     secondary: Vec<Secondary>,
+    /// Whether the user accepted that one identity opens the account.
+    one_identity: bool,
     prepared: Option<Box<Prepared>>,
 }
 
@@ -44,6 +47,7 @@ impl<'a> Draft<'a> {
             phrase: None,
             dapp_share: None,
             secondary: Vec::new(),
+            one_identity: false,
             prepared: None,
         }
     }
