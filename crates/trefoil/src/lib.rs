@@ -3,6 +3,7 @@
 mod account;
 mod builder;
 mod core;
+mod custody;
 mod draft;
 mod ethereum;
 mod factor;
@@ -17,6 +18,7 @@ mod slots;
 
 pub use account::{Account, AccountError, WalletSignature};
 pub use builder::{BuildError, Trefoil, TrefoilBuilder};
+pub use custody::Consequence;
 pub use draft::{CommitError, Draft, DraftError};
 pub use ethereum::EthereumAddress;
 pub use factor::Factor;

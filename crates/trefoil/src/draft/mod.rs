@@ -5,6 +5,7 @@ mod device;
 mod edit;
 mod email;
 mod error;
+mod identity;
 mod passkey;
 mod secondary;
 mod social;
@@ -35,6 +36,8 @@ pub struct Draft<'a> {
     dapp_share: Option<Drill<DappShare>>,
     email: Option<Mailed>,
     secondary: Vec<Secondary>,
+    /// Whether the user accepted that one identity opens the account.
+    one_identity: bool,
     prepared: Option<Box<Prepared>>,
 }
 
@@ -48,6 +51,7 @@ impl<'a> Draft<'a> {
             dapp_share: None,
             email: None,
             secondary: Vec::new(),
+            one_identity: false,
             prepared: None,
         }
     }

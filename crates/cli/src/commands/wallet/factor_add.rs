@@ -66,6 +66,9 @@ pub(crate) async fn run(setup: &Setup, arguments: FactorAdd) -> Result<(), Failu
                 let login = opening::new_social(ui, &trefoil, verifier, source).await?;
                 change.social(label(verifier.id.as_str()), login)?;
             }
+            if arguments.accept_one_identity {
+                change.accept_one_identity()?;
+            }
         }
     }
     ui.busy("adding the factor", change.commit()).await?;
