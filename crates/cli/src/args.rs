@@ -1,5 +1,7 @@
 //! The command line.
 
+mod pairing;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,6 +11,8 @@ use trefoil::{Tenant, VerifierId};
 use trefoil_client::transport::is_secure;
 
 use crate::failure::EXIT_CODES;
+
+pub(crate) use pairing::{Approval, Ask, Contact, Device, Help, Request};
 
 /// A wallet key in several factors and no single hand.
 #[derive(Debug, Parser)]
@@ -43,11 +47,21 @@ pub(crate) struct Demo {
     /// Keep what the servers and the device store, in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Also enrol and open with every further kind of factor, and recover offline with every server stopped
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) factors: Option<DemoFactors>,
     /// In the end kill so many nodes and log in again
     #[arg(long, value_name = "K")]
     pub(crate) kill: Option<u16>,
     #[command(flatten)]
     pub(crate) size: NetworkSize,
+}
+
+/// Which further factors the demo shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoFactors {
+    /// Password, PIN, security questions, passkey, e-mailed backup, second social login, other device, trusted contact
+    All,
 }
 
 /// How many nodes a local network has.
@@ -339,8 +353,18 @@ pub(crate) enum WalletCommand {
     /// The factors of the wallet
     #[command(subcommand)]
     Factor(Factor),
+    /// Other devices of yours
+    #[command(subcommand)]
+    Device(Device),
+    /// Trusted contacts, yours and those you are
+    #[command(subcommand)]
+    Contact(Contact),
     /// Open the wallet with any factors, or offline from a recovery kit
     Open(Open),
+    /// Open the wallet offline from a recovery kit, with every server gone
+    Recover(Recover),
+    /// Show how well the factors are known to work, and prove one that it does
+    Drill(Drilled),
     /// Write the recovery kit or the private key to a file
     Export(Export),
 }
@@ -375,6 +399,22 @@ pub(crate) struct Factors {
     /// Ask for the dApp share
     #[arg(long, conflicts_with = "dapp_share_file")]
     pub(crate) dapp_share: bool,
+    /// Read the PIN from this file, or - for standard input; guesses are counted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+    /// Ask for the PIN
+    #[arg(long, conflicts_with = "pin_file")]
+    pub(crate) pin: bool,
+    /// Read the password from this file, or - for standard input; guesses are counted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Ask for the password
+    #[arg(long, conflicts_with = "password_file")]
+    pub(crate) password: bool,
+    /// Read answers to security questions from this file, one a line such as `2: Marzipan`, or - for standard input up to an
+    /// empty line; guesses are counted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answers_file: Option<PathBuf>,
 }
 
 /// A login in the browser, at any OpenID Connect provider.
@@ -508,6 +548,8 @@ pub(crate) enum Factor {
     List(Opening),
     /// Add a factor
     Add(Box<FactorAdd>),
+    /// Change a password, a PIN or the security questions: one works until the change is done, the other from then on
+    Change(Box<FactorChange>),
     /// Remove a factor; all others get new shares
     Remove(FactorRemove),
 }
@@ -522,6 +564,33 @@ pub(crate) enum NewFactor {
     DappShare,
     /// Another social login
     Social,
+    /// A password; guesses are counted by the servers
+    Password,
+    /// A PIN of at least 6 letters or digits; guesses are counted by the servers
+    Pin,
+    /// Security questions, 3 of 5 unless said otherwise; guesses are counted by the servers
+    Questions,
+}
+
+/// A new password or PIN, or new questions.
+#[derive(Debug, Args)]
+pub(crate) struct NewKnowledge {
+    /// The new password or PIN: in this file, or - for standard input, instead of asking
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_secret_file: Option<PathBuf>,
+    /// The new questions with their answers: in this file (TOML: needed, and [[question]] with id or text, and answer)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) questions_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FactorChange {
+    /// Its index, as `factor list` shows it
+    pub(crate) index: u32,
+    #[command(flatten)]
+    pub(crate) new: NewKnowledge,
+    #[command(flatten)]
+    pub(crate) factors: Factors,
 }
 
 #[derive(Debug, Args)]
@@ -543,8 +612,13 @@ pub(crate) struct FactorAdd {
     /// The new social login's provider
     #[arg(long, value_name = "VERIFIER")]
     pub(crate) new_verifier: Option<VerifierId>,
+    /// Accept that whoever takes one identity opens the wallet alone, where several of its logins are enough factors
+    #[arg(long)]
+    pub(crate) accept_one_identity: bool,
     #[command(flatten)]
     pub(crate) new_browser: NewBrowser,
+    #[command(flatten)]
+    pub(crate) new_knowledge: NewKnowledge,
     #[command(flatten)]
     pub(crate) drill: Drill,
     #[command(flatten)]
@@ -592,15 +666,47 @@ pub(crate) struct FactorRemove {
 pub(crate) struct Open {
     #[command(flatten)]
     pub(crate) factors: Factors,
-    /// Open this recovery kit instead of asking any server
-    #[arg(long, value_name = "FILE")]
-    pub(crate) kit: Option<PathBuf>,
-    /// Write the private key of a wallet opened from its kit to this new file (mode 0600)
-    #[arg(long, value_name = "FILE", requires = "kit")]
-    pub(crate) key_out: Option<PathBuf>,
     /// The server was set back after a loss, and you are sure of that: put this device's newer record back
-    #[arg(long, conflicts_with = "kit")]
+    #[arg(long)]
     pub(crate) restore: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drilled {
+    #[command(flatten)]
+    pub(crate) proof: Proof,
+    #[command(flatten)]
+    pub(crate) factors: Factors,
+}
+
+/// What is to be shown to work.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What to prove")]
+pub(crate) struct Proof {
+    /// The recovery phrase in this file, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prove_phrase_file: Option<PathBuf>,
+    /// Ask for the recovery phrase
+    #[arg(long, conflicts_with = "prove_phrase_file")]
+    pub(crate) prove_phrase: bool,
+    /// The dApp share in this file, or - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prove_dapp_share_file: Option<PathBuf>,
+    /// The PIN in this file, or - for standard input; costs one guess
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prove_pin_file: Option<PathBuf>,
+    /// Ask for the PIN
+    #[arg(long, conflicts_with = "prove_pin_file")]
+    pub(crate) prove_pin: bool,
+    /// The password in this file, or - for standard input; costs one guess
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prove_password_file: Option<PathBuf>,
+    /// Ask for the password
+    #[arg(long, conflicts_with = "prove_password_file")]
+    pub(crate) prove_password: bool,
+    /// Answers to the security questions in this file, or - for standard input; cost one guess
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prove_answers_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -611,6 +717,28 @@ pub(crate) struct ExportWhat {
     pub(crate) kit_out: Option<PathBuf>,
     /// Write the private key to this new file (mode 0600): whoever reads it has the wallet
     #[arg(long, value_name = "FILE", group = "what")]
+    pub(crate) key_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// The recovery kit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kit: PathBuf,
+    /// Read the words of a recovery phrase, dApp share or backup mail from this file, or - for a line of standard input;
+    /// may be repeated. Words that are still missing are asked for
+    #[arg(
+        long = "words-file",
+        value_name = "FILE",
+        visible_aliases = ["phrase-file", "dapp-share-file"]
+    )]
+    pub(crate) words_files: Vec<PathBuf>,
+    /// Another device's directory, or a copy of it, that keeps a factor of this wallet; may be repeated. This device's own
+    /// joins by itself
+    #[arg(long = "other-device-dir", value_name = "DIR")]
+    pub(crate) other_device_dirs: Vec<PathBuf>,
+    /// Write the private key to this new file (mode 0600): whoever reads it has the wallet
+    #[arg(long, value_name = "FILE")]
     pub(crate) key_out: Option<PathBuf>,
 }
 

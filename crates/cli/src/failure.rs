@@ -1,17 +1,22 @@
 //! What went wrong, as a user or a script needs it: an exit code by what to do next, a stable code, plain words.
 
+mod pairing;
+
 use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
 use trefoil::device::DeviceStoreError;
+use trefoil::knowledge::{NormaliseError, PasswordError, PinError, QuestionsError};
 use trefoil::{
-    AccountError, BuildError, CommitError, CreateError, DraftError, FactorNote, KitError,
-    LoginError, OfflineError, OpenError, PhraseError, ProvideError, RestoreError,
+    AccountError, BuildError, CommitError, CreateError, DraftError, DrillError, FactorNote,
+    GuessError, KitError, LoginError, OfflineError, OpenError, PhraseError, ProvideError,
+    RestoreError,
 };
 use trefoil_client::ceremony::CeremonyError;
 use trefoil_client::metadata;
 use trefoil_client::network::SocialError;
+use trefoil_client::slots::EnrolError;
 use trefoil_protocol::change::ChangeError;
 use trefoil_protocol::opening::OpeningError;
 use trefoil_protocol::rollback::RollbackError;
@@ -58,6 +63,7 @@ pub(crate) struct Failure {
     code: &'static str,
     message: String,
     hints: Vec<String>,
+    guesses_left: Option<u8>,
 }
 
 impl Failure {
@@ -67,6 +73,7 @@ impl Failure {
             code,
             message: message.to_string(),
             hints: Vec::new(),
+            guesses_left: None,
         }
     }
 
@@ -113,6 +120,11 @@ impl Failure {
         self
     }
 
+    /// After a wrong guess: how many are left.
+    pub(crate) const fn guesses_left(&self) -> Option<u8> {
+        self.guesses_left
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }
@@ -153,6 +165,7 @@ failure_from! {
     DraftError => |error| match error {
         DraftError::Drill(_) => (Exit::Input, "wrong_drill"),
         DraftError::DeviceStore => DEVICE,
+        DraftError::Knowledge(_) => WEAK,
         _ => NOT_ALLOWED,
     };
     AccountError => account;
@@ -162,6 +175,70 @@ failure_from! {
         _ => (Exit::Usage, "bad_network_file"),
     };
     DeviceStoreError => |_| DEVICE;
+}
+
+const WEAK: (Exit, &str) = (Exit::Input, "bad_secret");
+
+failure_from! {
+    NormaliseError => |_| WEAK;
+    PasswordError => |_| WEAK;
+    PinError => |_| WEAK;
+    QuestionsError => |_| (Exit::Input, "bad_questions");
+}
+
+impl From<DrillError> for Failure {
+    fn from(error: DrillError) -> Self {
+        let (exit, code) = match error {
+            DrillError::NotEnrolled => (Exit::Input, "not_this_account"),
+            // It knows how many guesses are left.
+            DrillError::Guess(error) => return error.into(),
+            DrillError::Commit(ref error) => commit(error),
+            _ => NOT_ALLOWED,
+        };
+        Self::new(exit, code, error)
+    }
+}
+
+impl From<GuessError> for Failure {
+    fn from(error: GuessError) -> Self {
+        let (exit, code) = guess(&error);
+        let mut failure = Self::new(exit, code, &error);
+        failure.guesses_left = match error {
+            GuessError::Wrong { left, .. } => Some(left),
+            GuessError::LastWrong { .. } => Some(0),
+            _ => None,
+        };
+        failure
+    }
+}
+
+fn guess(error: &GuessError) -> (Exit, &'static str) {
+    use trefoil_client::slots;
+    match error {
+        GuessError::Wrong { .. } | GuessError::LastWrong { .. } => (Exit::Input, "wrong_guess"),
+        GuessError::NoSuchFactor(_) => (Exit::Refused, "unknown_factor"),
+        GuessError::Text(_) | GuessError::Answers(_) => WEAK,
+        GuessError::Guess(slots::GuessError::Unreachable { .. }) => OFFLINE,
+        GuessError::Guess(slots::GuessError::Spent) => (Exit::Refused, "guesses_spent"),
+        GuessError::Guess(slots::GuessError::Gone) => (Exit::Refused, "slot_gone"),
+        GuessError::Guess(slots::GuessError::KeyRemoved) => (Exit::Refused, "factor_removed"),
+        GuessError::Guess(slots::GuessError::ClockWrong) => CLOCK,
+        GuessError::Guess(slots::GuessError::Misbehaved { .. }) => MISBEHAVED,
+        GuessError::Provide(error) => provide(error),
+        _ => OTHER,
+    }
+}
+
+fn enrol(error: &EnrolError) -> (Exit, &'static str) {
+    match error {
+        EnrolError::Offline(_) => OFFLINE,
+        EnrolError::TooFewNodes { .. } => (Exit::Offline, "too_few_nodes"),
+        EnrolError::SessionEnded => CHANGED,
+        EnrolError::TooManySlots => NOT_ALLOWED,
+        EnrolError::ServerMisbehaved(_) => MISBEHAVED,
+        EnrolError::Refused(_) => REFUSED,
+        _ => OTHER,
+    }
 }
 
 impl From<CeremonyError> for Failure {
@@ -344,7 +421,9 @@ fn commit(error: &CommitError) -> (Exit, &'static str) {
     match error {
         CommitError::NotProven(_) => (Exit::Input, "not_proven"),
         CommitError::Change(error) => change(error),
+        CommitError::OneIdentity { .. } => (Exit::Refused, "one_identity"),
         CommitError::Metadata(error) => metadata_commit(error),
+        CommitError::Enrol(error) => enrol(error),
         // The change has landed; opening the account again shows it.
         CommitError::Reread(_) => CHANGED,
         CommitError::NotKept | CommitError::Record(_) => MISBEHAVED,

@@ -63,6 +63,23 @@ fn read_open(path: &Path, file: File, max: u64) -> Result<Zeroizing<String>, Fai
     Ok(text)
 }
 
+/// Says before the work what [`write_new_private`] would say after it.
+pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
+    // A symbolic link that leads nowhere is there, too.
+    if path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    Ok(())
+}
+
+fn exists(path: &Path) -> Failure {
+    let message = format!(
+        "{} exists already and is not overwritten: name another file",
+        path.display()
+    );
+    Failure::new(Exit::Usage, "file_exists", message)
+}
+
 /// Writes a new file that only its owner may read. Never overwrites.
 pub(crate) fn write_new_private(path: &Path, text: &str) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
@@ -70,14 +87,7 @@ pub(crate) fn write_new_private(path: &Path, text: &str) -> Result<(), Failure> 
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::new(
-            Exit::Usage,
-            "file_exists",
-            format!(
-                "{} exists already and is not overwritten: name another file",
-                path.display()
-            ),
-        ),
+        std::io::ErrorKind::AlreadyExists => exists(path),
         _ => Failure::io("create", path, &source),
     })?;
     file.write_all(text.as_bytes())

@@ -52,11 +52,14 @@ impl Ui {
 
     pub(crate) fn failure(self, failure: &Failure) {
         if self.json {
-            let fields = json!({
+            let mut fields = json!({
                 "error": failure.code(),
                 "message": failure.message(),
                 "exit_code": failure.exit() as u8,
             });
+            if let (Some(left), Some(fields)) = (failure.guesses_left(), fields.as_object_mut()) {
+                fields.insert("guesses_left".to_owned(), left.into());
+            }
             print_object("error", fields);
         } else {
             let _ = writeln!(std::io::stderr(), "error: {}", failure.message());

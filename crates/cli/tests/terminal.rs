@@ -135,3 +135,34 @@ fn words_are_shown_once_and_typed_back_unseen() {
     assert_eq!(exit, 0, "{rest}");
     assert!(rest.contains("Your wallet: 0x"), "{rest}");
 }
+
+#[test]
+fn a_recovery_kit_asks_for_words_until_they_are_enough() {
+    let mut world = World::start();
+    let address = world.user_with_mfa("alice", "laptop", &[]);
+    let (kit, bank) = (world.text("kit"), world.text("bank"));
+    let add = ["factor", "add", "phrase", "--dev-user", "alice"];
+    let words = ["--words-out", &bank, "--proof-file", &bank];
+    world.wallet("laptop", &[&add[..], &words].concat()).ok();
+    let export = ["export", "--dev-user", "alice", "--kit-out", &kit];
+    world.wallet("laptop", &export).ok();
+    world.server.take().unwrap().kill();
+
+    let (one, two) = (world.secret("phrase"), world.secret("bank"));
+    let mut command = world.wallet_command("none");
+    command.args(["recover", "--kit", &kit]);
+    let mut terminal = Terminal::start(&command);
+    let asked = terminal.until("or backup mail: ");
+    assert!(asked.contains("and 2 are needed"), "{asked}");
+    terminal.enter(&one);
+    let asked = terminal.until("or backup mail: ");
+    assert!(asked.contains("1 more factor is needed"), "{asked}");
+    terminal.enter(&two);
+    let (exit, rest) = terminal.end();
+    assert_eq!(exit, 0, "{rest}");
+    assert!(rest.contains(&address), "{rest}");
+    for words in [&one, &two] {
+        let first: Vec<&str> = words.split(' ').take(3).collect();
+        assert!(!rest.contains(&first.join(" ")), "typed unseen: {rest}");
+    }
+}

@@ -250,7 +250,8 @@ fn factors_come_and_go() {
         (&added["factor"]["index"], &added["factors"]),
         (&json!(4), &json!(4))
     );
-    let added = wallet(&[
+    // Development logins name no e-mail address: whether two of different providers are one person's cannot be told.
+    let add = [
         "factor",
         "add",
         "social",
@@ -258,11 +259,24 @@ fn factors_come_and_go() {
         "alice2",
         "--label",
         "work",
-    ])
-    .ok();
+    ];
+    assert_eq!(wallet(&add).error(), refused("one_identity"));
+    let listed = wallet(&["factor", "list"]).ok();
+    assert_eq!(
+        (kinds(&listed).len(), &listed["consequences"]),
+        (4, &json!([]))
+    );
+    let added = wallet(&[add.as_slice(), &["--accept-one-identity"]].concat()).ok();
     assert_eq!(
         (&added["factor"]["index"], &added["factor"]["label"]),
         (&json!(5), &json!("work"))
+    );
+    let listed = wallet(&["factor", "list"]).ok();
+    let text = "whether factors 1 and 5 are logins of one identity cannot be told: if they are, whoever takes it has both \
+                factors";
+    assert_eq!(
+        listed["consequences"],
+        json!([{ "kind": "unknown_identity", "factors": [1, 5], "text": text }])
     );
     assert_eq!(
         wallet(&["factor", "add", "social"]).error(),
@@ -379,7 +393,7 @@ fn export_and_open_with_every_server_gone() {
         .wallet(
             "laptop",
             &[
-                "open",
+                "recover",
                 "--kit",
                 &kit,
                 "--phrase-file",
@@ -403,10 +417,13 @@ fn export_and_open_with_every_server_gone() {
         ("laptop", vec![]),
         ("other", vec![]),
     ] {
-        let run = world.wallet(device, &[&["open", "--kit", &kit][..], &factors].concat());
+        let run = world.wallet(
+            device,
+            &[&["recover", "--kit", &kit][..], &factors].concat(),
+        );
         assert_eq!(run.error(), (4, "needs_factors".to_owned()), "{factors:?}");
     }
-    let run = world.wallet("laptop", &["open", "--kit", &kit, "--dev-user", "alice"]);
+    let run = world.wallet("laptop", &["recover", "--kit", &kit, "--dev-user", "alice"]);
     assert_eq!(run.error(), (2, "usage".to_owned()));
     let text = std::fs::read_to_string(world.path("kit")).unwrap();
     let (half, _) = text.split_at(text.len() / 2);
@@ -418,7 +435,7 @@ fn export_and_open_with_every_server_gone() {
     ] {
         std::fs::write(world.path("kit"), bad).unwrap();
         assert_eq!(
-            world.wallet("laptop", &["open", "--kit", &kit]).error(),
+            world.wallet("laptop", &["recover", "--kit", &kit]).error(),
             (3, "bad_kit".to_owned())
         );
     }

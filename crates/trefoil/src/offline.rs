@@ -75,6 +75,12 @@ impl OfflineWallet {
         secret_key(&self.0)
     }
 
+    /// The factors that opened it.
+    pub fn factors(&self) -> impl Iterator<Item = &FactorNote> {
+        let held = self.0.held().iter();
+        held.filter_map(|held| self.0.state().note(held.index))
+    }
+
     /// The wallet's public key.
     #[must_use]
     pub const fn public_key(&self) -> &PublicPoint {

@@ -15,16 +15,8 @@ use crate::files;
 pub(crate) async fn run(setup: &Setup, arguments: Export) -> Result<(), Failure> {
     let (kit_out, key_out) = (arguments.what.kit_out, arguments.what.key_out);
     // Nobody should open a wallet only to learn that the file is there already.
-    if let Some(taken) = [&kit_out, &key_out]
-        .into_iter()
-        .flatten()
-        .find(|path| path.exists())
-    {
-        let message = format!(
-            "{} exists already and is not overwritten: name another file",
-            taken.display()
-        );
-        return Err(Failure::new(Exit::Usage, "file_exists", message));
+    for path in [&kit_out, &key_out].into_iter().flatten() {
+        files::refuse_existing(path)?;
     }
     let ui = setup.ui;
     let (_, _, account) = opening::open(setup, &arguments.factors).await?;

@@ -1,9 +1,8 @@
 //! From the factors at hand to an open account.
 
 use serde_json::{Value, json};
-use trefoil::device::DeviceStore as _;
 use trefoil::{
-    Account, DappShare, Factor, FactorKind, Login, NewAccount, Opened, Pending, RecoveryKit,
+    Account, DappShare, Factor, FactorKind, Known, Login, NewAccount, Opened, Pending,
     RecoveryPhrase, RolledBack, SocialLogin, Trefoil,
 };
 use trefoil_client::{HttpTransport, Request, Transport as _};
@@ -12,6 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::browser::BrowserLogin;
+use super::knowledge;
 use super::setup::Setup;
 use crate::app::{AppFile, Verifier};
 use crate::args::Factors;
@@ -27,15 +27,22 @@ pub(super) enum Outcome {
     RolledBack(Box<RolledBack>, Vec<Factor>),
 }
 
-/// The app, and what a login with the given factors led to.
-pub(super) async fn log_in(
+/// The factors that were brought along and not used yet.
+pub(super) struct Brought {
+    factors: Vec<Factor>,
+    known: Vec<Known>,
+}
+
+/// The app, what a login with the first of the given factors led to, and the others.
+pub(super) async fn begin(
     setup: &Setup,
     given: &Factors,
-) -> Result<(AppFile, Trefoil, Outcome), Failure> {
+) -> Result<(AppFile, Trefoil, Opened, Brought), Failure> {
     let app = setup.app()?;
     let trefoil = setup.trefoil(&app)?;
     let ui = setup.ui;
     let mut factors = bring(ui, given)?;
+    let known = knowledge::bring(ui, given)?;
     let opened = match IdTokenSource::of(given) {
         Some(source) => {
             let verifier = app.verifier(given.verifier.as_ref())?;
@@ -58,11 +65,22 @@ pub(super) async fn log_in(
             ui.busy("opening", locked.open()).await?
         }
     };
+    Ok((app, trefoil, opened, Brought { factors, known }))
+}
+
+/// The app, and what a login with the given factors led to.
+pub(super) async fn log_in(
+    setup: &Setup,
+    given: &Factors,
+) -> Result<(AppFile, Trefoil, Outcome), Failure> {
+    let (app, trefoil, opened, brought) = begin(setup, given).await?;
     let outcome = match opened {
         Opened::Ready(account) => Outcome::Open(account.into()),
         Opened::NoAccount(new) => Outcome::New(new.into()),
-        Opened::RolledBack(old) => Outcome::RolledBack(old.into(), factors),
-        Opened::NeedsFactors(pending) => Outcome::Open(provide(ui, pending, factors).await?.into()),
+        Opened::RolledBack(old) => Outcome::RolledBack(old.into(), brought.factors),
+        Opened::NeedsFactors(pending) => {
+            Outcome::Open(provide(setup.ui, pending, brought).await?.into())
+        }
         Opened::NeedsMfa(_) => {
             return Err(Failure::new(
                 Exit::Refused,
@@ -131,33 +149,6 @@ pub(super) fn bring(ui: Ui, given: &Factors) -> Result<Vec<Factor>, Failure> {
     Ok(factors)
 }
 
-/// The factors for a recovery kit: those that were brought, and this device's own if the kit lists it.
-pub(super) fn bring_offline(
-    setup: &Setup,
-    given: &Factors,
-    kit: &RecoveryKit,
-) -> Result<Vec<Factor>, Failure> {
-    if IdTokenSource::of(given).is_some() {
-        return Err(Failure::usage(
-            "a recovery kit opens without servers, and a social login needs them: give other factors",
-        ));
-    }
-    let mut factors = bring(setup.ui, given)?;
-    let state = setup.devices()?.read()?;
-    let listed = |locator| {
-        kit.record()
-            .factors
-            .iter()
-            .any(|entry| entry.locator == locator)
-    };
-    let own = state
-        .secrets(&kit.record().tenant)
-        .filter(|secret| listed(secret.locator()));
-    factors
-        .extend(own.map(|secret| Factor::new(FactorKind::Device, secret.factor_secret().clone())));
-    Ok(factors)
-}
-
 /// The account that this device knows, where nothing else says which one is meant.
 fn only_account(trefoil: &Trefoil) -> Result<AccountId, Failure> {
     const GIVE: &str = "log in (--issuer and --client-id, --id-token-file, --dev-user), or give a recovery phrase (--phrase) or a dApp share";
@@ -174,14 +165,30 @@ fn only_account(trefoil: &Trefoil) -> Result<AccountId, Failure> {
     }
 }
 
-/// Gives the factors that were brought, then asks for more where somebody is there to answer.
-async fn provide(ui: Ui, mut pending: Pending, brought: Vec<Factor>) -> Result<Account, Failure> {
-    for factor in brought {
+/// Gives the factors that were brought, as far as they are needed.
+pub(super) async fn give(
+    ui: Ui,
+    mut pending: Pending,
+    brought: Brought,
+) -> Result<Pending, Failure> {
+    for factor in brought.factors {
         if pending.missing() == 0 {
             break;
         }
         ui.busy("opening", pending.provide(factor)).await?;
     }
+    for known in brought.known {
+        if pending.missing() == 0 {
+            break;
+        }
+        ui.busy("guessing", pending.guess(known)).await?;
+    }
+    Ok(pending)
+}
+
+/// Gives the factors that were brought, then asks for more where somebody is there to answer.
+async fn provide(ui: Ui, pending: Pending, brought: Brought) -> Result<Account, Failure> {
+    let mut pending = give(ui, pending, brought).await?;
     while pending.missing() > 0 {
         if !ui.interactive() {
             return Err(needs_factors(&pending));
@@ -211,7 +218,15 @@ async fn ask(ui: Ui, pending: &mut Pending) -> Result<(), Failure> {
     } else if has(FactorKind::DappShare) {
         DappShare::parse(&Source::Prompt.read(ui, "dApp share")?)?.into()
     } else {
-        return Err(needs_factors(pending));
+        let mut kinds = pending.available().map(|note| note.kind);
+        let kind = kinds.find(|kind| !kind.is_primary());
+        drop(kinds);
+        let Some(kind) = kind else {
+            return Err(needs_factors(pending));
+        };
+        let known = knowledge::ask(ui, kind, pending)?;
+        ui.busy("guessing", pending.guess(known)).await?;
+        return Ok(());
     };
     ui.busy("opening", pending.provide(factor)).await?;
     Ok(())
