@@ -1,5 +1,7 @@
 //! What went wrong, as a user or a script needs it: an exit code by what to do next, a stable code, plain words.
 
+mod pairing;
+
 use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
