@@ -612,6 +612,9 @@ pub(crate) struct FactorAdd {
     /// The new social login's provider
     #[arg(long, value_name = "VERIFIER")]
     pub(crate) new_verifier: Option<VerifierId>,
+    /// Accept that whoever takes one identity opens the wallet alone, where several of its logins are enough factors
+    #[arg(long)]
+    pub(crate) accept_one_identity: bool,
     #[command(flatten)]
     pub(crate) new_browser: NewBrowser,
     #[command(flatten)]

@@ -421,6 +421,7 @@ fn commit(error: &CommitError) -> (Exit, &'static str) {
     match error {
         CommitError::NotProven(_) => (Exit::Input, "not_proven"),
         CommitError::Change(error) => change(error),
+        CommitError::OneIdentity { .. } => (Exit::Refused, "one_identity"),
         CommitError::Metadata(error) => metadata_commit(error),
         CommitError::Enrol(error) => enrol(error),
         // The change has landed; opening the account again shows it.
