@@ -1,4 +1,10 @@
 //! Two devices come together, each a process of its own, with real servers between them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod support;
 

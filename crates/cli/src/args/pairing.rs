@@ -11,7 +11,7 @@ pub(crate) enum Device {
     /// Ask to become another device of a wallet: shows a request for the device that has it open
     Request(Request),
     /// Take in another device that shows a request
-    Approve(Approval),
+    Approve(Box<Approval>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -19,9 +19,9 @@ pub(crate) enum Contact {
     /// Offer to be somebody's trusted contact: shows a request for their device
     Offer(Request),
     /// Take in a trusted contact who shows an offer
-    Enrol(Approval),
+    Enrol(Box<Approval>),
     /// Ask a trusted contact of the wallet for help: shows a request for their device, then opens the wallet
-    Ask(Ask),
+    Ask(Box<Ask>),
     /// Help somebody whose trusted contact this device is, and who shows a request
     Lend(Lend),
 }
