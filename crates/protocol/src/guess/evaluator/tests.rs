@@ -80,6 +80,7 @@ fn enrolled() -> SlotRecord {
         admin_key: admin().auth_key(),
         enrolment: Signed::sign(&enrolment, &admin()),
         permit: None,
+        claim: None,
     };
     let opened = request.open(&me()).unwrap();
     opened.enrol(None, &share()).unwrap().record.unwrap()
