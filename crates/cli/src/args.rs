@@ -578,7 +578,7 @@ pub(crate) struct NewKnowledge {
     /// The new password or PIN: in this file, or - for standard input, instead of asking
     #[arg(long, value_name = "FILE")]
     pub(crate) new_secret_file: Option<PathBuf>,
-    /// The new questions with their answers: in this file (TOML: needed, and [[question]] with id or text, and answer)
+    /// The new questions with their answers: in this file (TOML: `needed`, and for each question `id` or `text`, and `answer`)
     #[arg(long, value_name = "FILE")]
     pub(crate) questions_file: Option<PathBuf>,
 }

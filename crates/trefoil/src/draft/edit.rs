@@ -56,7 +56,7 @@ impl Draft<'_> {
         self.edit(|change| change.reminder_days = Some(days))
     }
 
-    /// Replaces the vault; start from a clone of [`Account::vault`].
+    /// Replaces the vault; start from a clone of [`crate::Account::vault`].
     ///
     /// # Errors
     /// [`DraftError::Sent`].
