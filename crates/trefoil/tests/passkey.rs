@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
 
@@ -125,8 +124,8 @@ async fn what_cannot_keep_a_secret_is_refused_before_anything_is_stored() {
     let refusals: [(&dyn PasskeyAuthenticator, PasskeyError); 4] = [
         (&SoftwareAuthenticator::without_prf(), PasskeyError::NoPrf),
         (&cancelled, PasskeyError::Cancelled),
-        (&Liar::ANOTHER_OUTPUT, PasskeyError::Unstable),
-        (&Liar::ANOTHER_CREDENTIAL, PasskeyError::OtherCredential),
+        (&Liar::another_output(), PasskeyError::Unstable),
+        (&Liar::another_credential(), PasskeyError::OtherCredential),
     ];
     let revision = account.revision();
     for (authenticator, expected) in refusals {
@@ -243,14 +242,19 @@ struct Liar {
 }
 
 impl Liar {
-    const ANOTHER_OUTPUT: Self = Self {
-        uses: AtomicU8::new(0),
-        another_credential: false,
-    };
-    const ANOTHER_CREDENTIAL: Self = Self {
-        uses: AtomicU8::new(0),
-        another_credential: true,
-    };
+    fn another_output() -> Self {
+        Self {
+            uses: AtomicU8::new(0),
+            another_credential: false,
+        }
+    }
+
+    fn another_credential() -> Self {
+        Self {
+            another_credential: true,
+            ..Self::another_output()
+        }
+    }
 }
 
 impl PasskeyAuthenticator for Liar {
