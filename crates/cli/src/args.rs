@@ -12,7 +12,7 @@ use trefoil_client::transport::is_secure;
 
 use crate::failure::EXIT_CODES;
 
-pub(crate) use pairing::{Approval, Ask, Contact, Device, Help, Request};
+pub(crate) use pairing::{Approval, Ask, Contact, Device, Lend, Request};
 
 /// A wallet key in several factors and no single hand.
 #[derive(Debug, Parser)]

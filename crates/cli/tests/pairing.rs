@@ -1,4 +1,9 @@
 //! Two devices come together, each a process of its own, with real servers between them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 mod support;
 
@@ -130,7 +135,7 @@ fn a_trusted_contact_helps() {
         "new phone",
     ];
     let (mut alice, code) = request(&world, "new", &ask);
-    let mut bob = answer(&world, "bobs", &["contact", "help"], &code);
+    let mut bob = answer(&world, "bobs", &["contact", "lend"], &code);
     assert_eq!(digits(&mut alice), digits(&mut bob));
     alice.say("yes");
     bob.say("yes");
@@ -227,10 +232,10 @@ fn requests_that_are_none() {
     let enrol = ["contact", "enrol", "--dev-user", "alice"];
     let wrong = answer(&world, "laptop", &enrol, &code);
     assert_eq!(failed(wrong), (3, "wrong_request".to_owned()));
-    let wrong = answer(&world, "laptop", &["contact", "help"], &code);
+    let wrong = answer(&world, "laptop", &["contact", "lend"], &code);
     assert_eq!(failed(wrong), (3, "wrong_request".to_owned()));
     let (asking, code) = request(&world, "new", &["contact", "ask", "--dev-user", "alice"]);
-    let wrong = answer(&world, "laptop", &["contact", "help"], &code);
+    let wrong = answer(&world, "laptop", &["contact", "lend"], &code);
     assert_eq!(failed(wrong), (5, "not_a_contact".to_owned()));
     // One-click has no place for another device.
     world.wallet("bobs", &["login", "--dev-user", "bob"]).ok();

@@ -124,8 +124,8 @@ async fn what_cannot_keep_a_secret_is_refused_before_anything_is_stored() {
     let refusals: [(&dyn PasskeyAuthenticator, PasskeyError); 4] = [
         (&SoftwareAuthenticator::without_prf(), PasskeyError::NoPrf),
         (&cancelled, PasskeyError::Cancelled),
-        (&Liar::another_output(), PasskeyError::Unstable),
-        (&Liar::another_credential(), PasskeyError::OtherCredential),
+        (&Liar::new(false), PasskeyError::Unstable),
+        (&Liar::new(true), PasskeyError::OtherCredential),
     ];
     let revision = account.revision();
     for (authenticator, expected) in refusals {
@@ -242,17 +242,10 @@ struct Liar {
 }
 
 impl Liar {
-    fn another_output() -> Self {
+    const fn new(another_credential: bool) -> Self {
         Self {
             uses: AtomicU8::new(0),
-            another_credential: false,
-        }
-    }
-
-    fn another_credential() -> Self {
-        Self {
-            another_credential: true,
-            ..Self::another_output()
+            another_credential,
         }
     }
 }

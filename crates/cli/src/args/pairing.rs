@@ -11,7 +11,7 @@ pub(crate) enum Device {
     /// Ask to become another device of a wallet: shows a request for the device that has it open
     Request(Request),
     /// Take in another device that shows a request
-    Approve(Approval),
+    Approve(Box<Approval>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -23,7 +23,7 @@ pub(crate) enum Contact {
     /// Ask a trusted contact of the wallet for help: shows a request for their device, then opens the wallet
     Ask(Ask),
     /// Help somebody whose trusted contact this device is, and who shows a request
-    Help(Help),
+    Lend(Lend),
 }
 
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ pub(crate) struct Ask {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Help {
+pub(crate) struct Lend {
     /// Read the request from this file, or - for standard input; asked for otherwise
     #[arg(long, value_name = "FILE")]
     pub(crate) request_file: Option<PathBuf>,

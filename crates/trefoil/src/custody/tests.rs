@@ -50,7 +50,11 @@ fn groups(of: &[(u32, &str, &str, &str)], threshold: u8) -> Vec<(Vec<u32>, bool)
         let certain = group.is_certain(threshold);
         (group.factors(threshold).to_vec(), certain)
     };
-    reaching(&traits, threshold).into_iter().map(told).collect()
+    let groups = reaching(&traits, threshold).into_iter();
+    let mut groups: Vec<_> = groups.map(told).collect();
+    // What cannot be told is found from either side.
+    groups.dedup();
+    groups
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod factors;
 mod offline;
+mod parties;
 
 use std::path::{Path, PathBuf};
 
@@ -487,6 +488,23 @@ impl User {
             .clone()
             .map(Factor::from)
             .ok_or_else(|| broken("no phrase yet"))
+    }
+
+    /// Where another device of the story keeps its state.
+    fn place(&self, device: &str) -> PathBuf {
+        self.device
+            .with_file_name(format!("{}-{device}", self.subject))
+    }
+
+    /// One factor's step.
+    fn show(&self, ui: Ui, kind: &str, account: &Account) -> Result<(), Failure> {
+        let address = self.same_address(account)?;
+        ui.step(
+            "factor",
+            json!({ "kind": kind, "address": address }),
+            format!("Factor         {address}\n               social + {kind}"),
+        );
+        Ok(())
     }
 
     /// The wallet must be the same throughout.

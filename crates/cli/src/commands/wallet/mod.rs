@@ -59,8 +59,8 @@ pub(crate) async fn run(ui: Ui, arguments: Wallet) -> Result<(), Failure> {
         WalletCommand::Contact(Contact::Ask(arguments)) => {
             pairing::ask::run(&setup, arguments).await
         }
-        WalletCommand::Contact(Contact::Help(arguments)) => {
-            pairing::help::run(&setup, &arguments).await
+        WalletCommand::Contact(Contact::Lend(arguments)) => {
+            pairing::lend::run(&setup, &arguments).await
         }
         WalletCommand::Open(arguments) => open::run(&setup, arguments).await,
         WalletCommand::Recover(arguments) => recover::run(&setup, &arguments),

@@ -49,7 +49,7 @@ async fn open_with_help(
         show_code(
             ui,
             request.code(),
-            "Your contact runs `trefoil wallet contact help` and gives it this.",
+            "Your contact runs `trefoil wallet contact lend` and gives it this.",
         );
         let canceller = request.canceller();
         let comparing = wait(ui, "waiting for the contact", canceller, request.wait()).await?;

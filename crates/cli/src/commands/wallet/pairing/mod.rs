@@ -2,7 +2,7 @@
 
 pub(super) mod approve;
 pub(super) mod ask;
-pub(super) mod help;
+pub(super) mod lend;
 mod qr;
 pub(super) mod request;
 

@@ -45,7 +45,7 @@ pub(in crate::commands::wallet) async fn run(
     .await?;
     let human = if as_contact {
         format!(
-            "You are a trusted contact now. {whose} can ask you for help; `trefoil wallet contact help` answers."
+            "You are a trusted contact now. {whose} can ask you for help; `trefoil wallet contact lend` answers."
         )
     } else {
         "This device is a factor of the wallet now: it opens it together with another one."

@@ -1,15 +1,15 @@
-//! `trefoil wallet contact help`: a trusted contact lends its share.
+//! `trefoil wallet contact lend`: a trusted contact lends its share.
 
 use serde_json::json;
 
 use super::{Compared, compare, compared, denied, given_up, read_code, wait};
-use crate::args::Help;
+use crate::args::Lend;
 use crate::commands::wallet::setup::Setup;
 use crate::failure::Failure;
 
 pub(in crate::commands::wallet) async fn run(
     setup: &Setup,
-    arguments: &Help,
+    arguments: &Lend,
 ) -> Result<(), Failure> {
     let ui = setup.ui;
     let trefoil = setup.trefoil(&setup.app()?)?;
@@ -32,7 +32,7 @@ pub(in crate::commands::wallet) async fn run(
     )
     .await?;
     ui.step(
-        "contact_help",
+        "contact_lend",
         json!({ "owner": owner }),
         "Your share was lent for this one opening. Your own secret stayed on this device.",
     );
