@@ -16,6 +16,11 @@ use trefoil_protocol::factor::FactorSecret;
 use trefoil_protocol::tenant::Tenant;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+/// Bytes of a credential id at most (WebAuthn Level 3, section 5.8.3 and its registration steps).
+const MAX_CREDENTIAL: usize = 1023;
+/// Characters of a domain name at most (RFC 1035).
+const MAX_RP_ID: usize = 253;
+
 /// What a platform's call gives back.
 pub type PasskeyFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PasskeyError>> + Send + 'a>>;
 
@@ -113,8 +118,11 @@ pub enum PasskeyError {
     )]
     Unstable,
     /// Another credential answered than the one that was asked.
-    #[error("another passkey answered than the one that was just made: try again with that one")]
+    #[error("another passkey answered than the one that was asked: try again with that one")]
     OtherCredential,
+    /// The relying party is no domain name: a mistake of the app's.
+    #[error("a passkey belongs to a domain name of the app's, such as wallet.example")]
+    BadRpId,
     /// The platform failed.
     #[error("the passkey could not be used: {0}")]
     Failed(String),
@@ -146,6 +154,7 @@ impl Passkey {
         exclude: Vec<CredentialId>,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, PasskeyError> {
+        check_rp_id(rp_id)?;
         let mut user_handle = [0; 16];
         rng.fill_bytes(&mut user_handle);
         let create = CreatePasskey {
@@ -162,11 +171,7 @@ impl Passkey {
         let mut probes = Vec::new();
         for _ in 0..2 {
             let allow = vec![created.credential.clone()];
-            let probe = Self::get(authenticator, tenant, rp_id, allow).await?;
-            if probe.credential != created.credential {
-                return Err(PasskeyError::OtherCredential);
-            }
-            probes.push(probe);
+            probes.push(Self::get(authenticator, tenant, rp_id, allow).await?);
         }
         match (probes.pop(), probes.pop()) {
             (Some(first), Some(second)) if first.secret == second.secret => Ok(first),
@@ -184,13 +189,20 @@ impl Passkey {
         rp_id: &str,
         allow: Vec<CredentialId>,
     ) -> Result<Self, PasskeyError> {
+        check_rp_id(rp_id)?;
         let get = GetPasskey {
             rp_id: rp_id.to_owned(),
-            allow,
+            allow: allow.clone(),
             salt: salt(tenant),
         };
         let used = authenticator.get(get).await?;
+        if !allow.is_empty() && !allow.contains(&used.credential) {
+            return Err(PasskeyError::OtherCredential);
+        }
         let output = used.output.ok_or(PasskeyError::NoPrf)?;
+        if output.is_blank() {
+            return Err(PasskeyError::NoPrf);
+        }
         Ok(Self {
             credential: used.credential,
             rp_id: rp_id.to_owned(),
@@ -224,6 +236,12 @@ impl PrfOutput {
         Self(bytes)
     }
 
+    /// Whether all bytes are the same, as in a buffer that a platform never filled: such a "secret" would be every user's.
+    fn is_blank(&self) -> bool {
+        let [first, ..] = self.0;
+        self.0.ct_eq(&[first; 32]).into()
+    }
+
     /// HKDF-SHA256 of the output, with a label of its own: other uses of the same PRF learn nothing.
     fn factor_secret(&self) -> FactorSecret {
         let mut secret = Zeroizing::new([0; 32]);
@@ -253,10 +271,12 @@ impl CredentialId {
         Base64UrlUnpadded::encode_string(&self.0)
     }
 
-    /// Reads that text; `None` for another.
+    /// Reads that text; `None` for another, and for what is no credential's name: none or more than 1,023 bytes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Base64UrlUnpadded::decode_vec(text).ok().map(Self)
+        let bytes = Base64UrlUnpadded::decode_vec(text).ok()?;
+        let fits = (1..=MAX_CREDENTIAL).contains(&bytes.len());
+        fits.then_some(Self(bytes))
     }
 }
 
@@ -286,45 +306,16 @@ impl fmt::Debug for Passkey {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tenants_have_salts_of_their_own() {
-        let (acme, other) = (Tenant::new("acme").unwrap(), Tenant::new("other").unwrap());
-        assert_ne!(salt(&acme), salt(&other));
-        // Nobody changes it unawares: every passkey would be lost.
-        assert_eq!(
-            hex::encode(salt(&acme)),
-            "7a1a208d01c5f743f18fa37ce8adc7f343c4d4266895b1194e77df881e3b0e77"
-        );
-        let secret = PrfOutput::new([7; 32]).factor_secret();
-        assert_eq!(
-            hex::encode(secret.expose_secret()),
-            "3600bd45cb1e25831e1f16c3ccd42eeddea78e094cf8886c3703a29841b40734"
-        );
-    }
-
-    #[test]
-    fn nothing_secret_is_shown() {
-        let passkey = Passkey {
-            credential: CredentialId::new(vec![1, 2, 3]),
-            rp_id: "wallet.example".to_owned(),
-            secret: FactorSecret::from_bytes([9; 32]),
-        };
-        assert_eq!(
-            format!("{passkey:?}"),
-            "Passkey(redacted, CredentialId(AQID))"
-        );
-        assert_eq!(
-            format!("{:?}", PrfOutput::new([1; 32])),
-            "PrfOutput(redacted)"
-        );
-        assert_eq!(
-            CredentialId::parse("AQID"),
-            Some(CredentialId::new(vec![1, 2, 3]))
-        );
-        assert_eq!(CredentialId::parse("AQID="), None);
+/// Whether the app may name this domain only the platform knows; what is no domain is refused without asking the user.
+fn check_rp_id(rp_id: &str) -> Result<(), PasskeyError> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let label = |label: &str| !label.is_empty() && label.bytes().all(plain);
+    if rp_id.len() <= MAX_RP_ID && rp_id.split('.').all(label) {
+        Ok(())
+    } else {
+        Err(PasskeyError::BadRpId)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,21 @@
 //! SMTP (RFC 5321) through a server of the app's choice, over TLS.
 
+use core::error::Error as _;
 use core::fmt;
 use core::time::Duration;
 use std::net::IpAddr;
 
 use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use trefoil_factors::email::{Mail, MailError, MailFuture, Mailer};
 use zeroize::Zeroizing;
 
-/// Within which a server must have taken a message.
+/// Within which a server must have taken a message, from the first packet to its last word. The library limits only the
+/// connecting: a mute server would be waited for without end.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// How the connection is protected.
@@ -98,7 +101,7 @@ impl SmtpMailer {
 }
 
 fn parameters(settings: &SmtpSettings) -> Result<TlsParameters, BadSettings> {
-    let failed = |error: lettre::transport::smtp::Error| BadSettings::Tls(error.to_string());
+    let failed = |error: Error| BadSettings::Tls(error.to_string());
     let mut builder = TlsParameters::builder(settings.host.clone());
     if let Some(pem) = &settings.root_certificate {
         builder =
@@ -121,39 +124,81 @@ impl Mailer for SmtpMailer {
                 .header(ContentType::TEXT_PLAIN)
                 .body(mail.body.as_str().to_owned())
                 .map_err(|error| MailError::Settings(error.to_string()))?;
-            match self.transport.send(message).await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(sort(&error)),
+            match tokio::time::timeout(TIME_LIMIT, self.transport.send(message)).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(sort(&error)),
+                Err(_) => Err(MailError::TryLater(format!(
+                    "it took longer than {} seconds",
+                    TIME_LIMIT.as_secs()
+                ))),
             }
         })
     }
 }
 
-/// By what can be done: the server's own words say the rest.
-fn sort(error: &lettre::transport::smtp::Error) -> MailError {
-    let said = error.to_string();
-    let code = error.status().map(|code| code.to_string());
-    match code.as_deref() {
-        // RFC 5321 section 4.2.3: mailbox unavailable, not allowed, or not known here.
-        Some("550" | "551" | "552" | "553") => MailError::Address(said),
-        Some(code) if code.starts_with('4') => MailError::TryLater(said),
-        Some(_) => MailError::Settings(said),
-        None if error.is_tls() || error.is_client() => MailError::Settings(said),
-        None if refuses_certificate(error) => MailError::Settings(said),
-        None => MailError::TryLater(said),
+/// By what can be done. A server's refusal may repeat what it was sent, words or password: of its text only the codes are
+/// told.
+fn sort(error: &Error) -> MailError {
+    let Some(code) = error.status() else {
+        return unanswered(error);
+    };
+    let code = code.to_string();
+    let text = error.source().map(ToString::to_string).unwrap_or_default();
+    let detail = enhanced(&text);
+    let said = match detail {
+        Some((class, subject, detail)) => format!("it answered {code} {class}.{subject}.{detail}"),
+        None => format!("it answered {code}"),
+    };
+    match (code.as_str(), detail) {
+        (code, _) if code.starts_with('4') => MailError::TryLater(said),
+        // RFC 3463: addressing is the subject 1, but of the sender's with 1.7 and 1.8; the mailbox is the subject 2.
+        (_, Some((_, 1, 7 | 8))) => MailError::Settings(said),
+        (_, Some((_, 1 | 2, _))) => MailError::Address(said),
+        (_, Some(_)) => MailError::Settings(said),
+        // RFC 5321 section 4.2.3: mailbox unavailable, not local, too full, or not allowed.
+        ("550" | "551" | "552" | "553", None) => MailError::Address(said),
+        (_, None) => MailError::Settings(said),
     }
 }
 
-/// The TLS library's refusal comes as a failed connection.
-fn refuses_certificate(error: &lettre::transport::smtp::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if cause.to_string().contains("certificate") {
-            return true;
-        }
-        source = cause.source();
+/// The enhanced status code (RFC 3463) that a reply's text begins with, such as `5.1.1`.
+fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
+    let code = text.split_ascii_whitespace().next()?;
+    let number = |part: &str| {
+        let digits = (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| part.parse().ok()).flatten()
+    };
+    let mut parts = code.split('.').map(number);
+    let code = (parts.next()??, parts.next()??, parts.next()??);
+    parts.next().is_none().then_some(code)
+}
+
+/// No reply at all, or none of SMTP's.
+fn unanswered(error: &Error) -> MailError {
+    if let Some(refused) = tls_refusal(error) {
+        MailError::Settings(format!("no TLS with it: {refused}"))
+    } else if error.is_tls() || error.is_client() {
+        // The library's own words: no STARTTLS, or no way to log in that it knows.
+        MailError::Settings(error.to_string())
+    } else if error.is_response() {
+        MailError::TryLater("it broke off, or does not speak SMTP".to_owned())
+    } else {
+        MailError::TryLater(error.to_string())
     }
-    false
+}
+
+/// What the TLS library has against the server: it comes inside a failed connection.
+fn tls_refusal(error: &Error) -> Option<String> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>();
+        let refused = io.and_then(|io| io.get_ref()?.downcast_ref::<rustls::Error>());
+        if let Some(refused) = refused {
+            return Some(refused.to_string());
+        }
+        cause = inner.source();
+    }
+    None
 }
 
 impl fmt::Debug for SmtpSettings {

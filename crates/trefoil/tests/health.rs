@@ -1,4 +1,5 @@
 //! When factors should be proven again, and proving them.
+
 use std::sync::Arc;
 
 use trefoil::knowledge::{Cost, Pin};

@@ -139,6 +139,69 @@ async fn what_cannot_keep_a_secret_is_refused_before_anything_is_stored() {
     assert_eq!((account.revision(), account.factors().len()), (revision, 1));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_authenticator_holds_one_passkey_which_one_commit_can_replace() {
+    let world = World::start().await.unwrap();
+    let mut account = create(&world).await;
+    let (phone, key) = (SoftwareAuthenticator::new(), SoftwareAuthenticator::new());
+    let mut draft = account.enable_mfa();
+    draft.passkey("phone", RP, &phone).await.unwrap();
+    // Not even within one draft: losing the phone would lose both.
+    assert!(matches!(
+        draft.passkey("phone", RP, &phone).await.unwrap_err(),
+        DraftError::Passkey(PasskeyError::AlreadyThere)
+    ));
+    assert_eq!(phone.credentials().await, 1);
+    draft.passkey("key ring", RP, &key).await.unwrap();
+    draft.commit().await.unwrap();
+
+    let address = account.ethereum_address();
+    let old = account.factors()[1].clone();
+    assert_eq!(old.label, "phone");
+    let mut draft = account.change();
+    draft.remove(old.index).unwrap();
+    draft.passkey("phone, anew", RP, &phone).await.unwrap();
+    draft.commit().await.unwrap();
+    let new = account.factors()[2].hints["credential"].clone();
+    assert_ne!(new, old.hints["credential"]);
+
+    let use_of = async |hint: &String| {
+        let credential = CredentialId::parse(hint).unwrap();
+        let app = app(&world);
+        app.passkey(RP, &phone, vec![credential]).await.unwrap()
+    };
+    let opened = open_with(&world, use_of(&new).await).await;
+    assert_eq!(opened.ethereum_address(), address);
+    // The old one still answers, but is a factor no more.
+    let Opened::NeedsFactors(mut pending) = log_in(&world, &app(&world)).await else {
+        panic!("one factor is enough");
+    };
+    let removed = use_of(&old.hints["credential"]).await;
+    assert!(pending.provide(removed).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_tenants_app_finds_no_account_by_the_passkey() {
+    let world = World::start().await.unwrap();
+    let mut account = create(&world).await;
+    let (phone, key) = (SoftwareAuthenticator::new(), SoftwareAuthenticator::new());
+    let mut draft = account.enable_mfa();
+    draft.passkey("phone", RP, &phone).await.unwrap();
+    draft.passkey("key ring", RP, &key).await.unwrap();
+    draft.commit().await.unwrap();
+    let log_in_at = async |tenant: &str| {
+        let app = Trefoil::builder(world.metadata_url(), world.manifest().clone())
+            .tenant(tenant)
+            .build()
+            .unwrap();
+        let passkey = app.passkey(RP, &phone, Vec::new()).await.unwrap();
+        let locked = app.log_in_with([passkey.into()]).await.unwrap();
+        locked.account_id()
+    };
+    assert_eq!(log_in_at("acme").await, Some(account.id()));
+    assert_eq!(log_in_at("other").await, None);
+}
+
 #[tokio::test]
 async fn tenants_have_unrelated_secrets_and_one_gives_the_same_each_time() {
     let authenticator = SoftwareAuthenticator::new();
@@ -161,6 +224,15 @@ async fn tenants_have_unrelated_secrets_and_one_gives_the_same_each_time() {
         PasskeyError::NoPasskey
     );
     assert_eq!(none.credentials().await, 0);
+}
+
+/// 32 bytes that look like an output.
+fn counting_from(start: u8) -> [u8; 32] {
+    let mut next = start;
+    core::array::from_fn(|_| {
+        next = next.wrapping_add(1);
+        next
+    })
 }
 
 /// An authenticator that says it has a PRF.
@@ -194,7 +266,7 @@ impl PasskeyAuthenticator for Liar {
         Box::pin(async move {
             Ok(UsedPasskey {
                 credential,
-                output: Some(PrfOutput::new([uses; 32])),
+                output: Some(PrfOutput::new(counting_from(uses))),
             })
         })
     }

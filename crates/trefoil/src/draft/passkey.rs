@@ -5,7 +5,6 @@ use trefoil_protocol::change::NewFactor;
 use trefoil_protocol::factor::{FactorKeys, FactorKind};
 
 use super::{Draft, DraftError};
-use crate::account::Account;
 
 /// Names of the hints in a factor's note.
 const CREDENTIAL: &str = "credential";
@@ -27,7 +26,7 @@ impl Draft<'_> {
         let label = label.into();
         let core = self.account.core().clone();
         let rng = &mut core.environment.rng();
-        let exclude = credentials(self.account, rp_id);
+        let exclude = self.passkeys_after(rp_id);
         let name = (rp_id, label.as_str());
         let passkey = Passkey::create(authenticator, &core.tenant, name, exclude, rng).await?;
         let keys = FactorKeys::derive(&core.tenant, &passkey.factor_secret());
@@ -36,12 +35,15 @@ impl Draft<'_> {
             .hint(RP_ID, rp_id);
         self.edit(|change| change.add.push(factor))
     }
-}
 
-/// The account's passkeys at this relying party.
-fn credentials(account: &Account, rp_id: &str) -> Vec<CredentialId> {
-    let notes = account.factors().iter();
-    let here = notes.filter(|note| note.hints.get(RP_ID).is_some_and(|hint| hint == rp_id));
-    here.filter_map(|note| CredentialId::parse(note.hints.get(CREDENTIAL)?))
-        .collect()
+    /// The account's passkeys at this relying party once this draft is committed: those it adds, without those it removes.
+    fn passkeys_after(&self, rp_id: &str) -> Vec<CredentialId> {
+        let kept = self.account.factors().iter();
+        let kept = kept.filter(|note| !self.change.remove.contains(&note.index));
+        let added = self.change.add.iter().map(|factor| &factor.hints);
+        let hints = kept.map(|note| &note.hints).chain(added);
+        let here = hints.filter(|hints| hints.get(RP_ID).is_some_and(|hint| hint == rp_id));
+        here.filter_map(|hints| CredentialId::parse(hints.get(CREDENTIAL)?))
+            .collect()
+    }
 }
