@@ -43,11 +43,21 @@ pub(crate) struct Demo {
     /// Keep what the servers and the device store, in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Also enrol and open with every further kind of factor, and recover offline with every server stopped
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) factors: Option<DemoFactors>,
     /// In the end kill so many nodes and log in again
     #[arg(long, value_name = "K")]
     pub(crate) kill: Option<u16>,
     #[command(flatten)]
     pub(crate) size: NetworkSize,
+}
+
+/// Which further factors the demo shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoFactors {
+    /// Password, PIN, security questions, passkey, e-mailed backup, second social login, other device, trusted contact
+    All,
 }
 
 /// How many nodes a local network has.

@@ -2,6 +2,7 @@
 
 mod few_nodes;
 mod id_token;
+mod lying_evaluators;
 mod malicious_server;
 mod metadata_dump;
 mod old_dump;

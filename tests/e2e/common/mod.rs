@@ -1,5 +1,6 @@
 //! Phones, users and shorthands.
 
+pub(crate) mod keeper;
 mod phone;
 mod steps;
 

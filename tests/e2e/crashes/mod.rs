@@ -2,6 +2,7 @@
 
 mod create;
 mod honest_loss;
+mod knowledge;
 mod races;
 mod remove;
 mod servers;

@@ -21,6 +21,15 @@ impl Drop for Running {
     }
 }
 
+impl Running {
+    /// Ends it and waits until its port is free.
+    pub(crate) async fn stop(mut self) {
+        self.0.abort();
+        // Its end by cancellation is what was asked for.
+        let _ = (&mut self.0).await;
+    }
+}
+
 /// Takes a port; connections wait in it until a router is served.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|source| {

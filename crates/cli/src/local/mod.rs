@@ -40,7 +40,7 @@ pub(crate) const APP_FILE: &str = "network.json";
 pub(crate) struct LocalNetwork {
     pub(crate) app: AppFile,
     pub(crate) providers: Vec<(VerifierId, OpenIdProvider)>,
-    _servers: Vec<Running>,
+    servers: Vec<Running>,
 }
 
 /// Ports and keys, of this run or of an earlier one.
@@ -108,7 +108,7 @@ impl LocalNetwork {
         Ok(Self {
             app,
             providers,
-            _servers: servers,
+            servers,
         })
     }
 
@@ -169,9 +169,33 @@ impl LocalNetwork {
         let network = Self {
             app,
             providers,
-            _servers: vec![metadata],
+            servers: vec![metadata],
         };
         Ok((network, processes))
+    }
+}
+
+impl LocalNetwork {
+    /// Where the metadata server, the nodes and the login providers listen.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        let manifest = self.app.manifest.trust_pinned().ok();
+        let nodes = manifest.iter().flat_map(VerifiedManifest::nodes);
+        let urls = nodes.map(|node| node.url.clone());
+        let urls = urls.chain([self.app.metadata_url.clone()]);
+        let urls = urls.chain(
+            self.providers
+                .iter()
+                .map(|(_, provider)| provider.issuer().to_owned()),
+        );
+        urls.filter_map(|url| address(&url).ok()).collect()
+    }
+
+    /// Stops the servers that run in this process, login providers included.
+    pub(crate) async fn stop(&mut self) {
+        for server in self.servers.drain(..) {
+            server.stop().await;
+        }
+        self.providers.clear();
     }
 }
 

@@ -24,6 +24,7 @@ use crate::sign::AuthPrivateKey;
 pub struct GuessRound {
     slot: SlotId,
     secret: SealedSecret,
+    allowed: u8,
     attempt: AttemptId,
     key: AuthPrivateKey,
     blinding: Blinding,
@@ -67,7 +68,7 @@ pub enum AnswerFault {
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
     /// A count that cannot be.
-    #[error("it counts more guesses than it allows, or none")]
+    #[error("it counts more guesses than the slot allows, or none, or allows another number")]
     Count,
 }
 
@@ -116,6 +117,7 @@ impl GuessRound {
         Ok(Self {
             slot: slot.id,
             secret: secret.clone(),
+            allowed: slot.allowed,
             attempt: AttemptId::random(rng),
             key: seed.guess_key(&slot.id),
             blinding: Blinding::new(stretched, rng).map_err(|_| GuessError::BrokenRandomness)?,
@@ -189,7 +191,8 @@ impl GuessRound {
             return Err(AnswerFault::UnknownPlace(index));
         }
         let Count { used, allowed, .. } = answer.count;
-        if used > allowed {
+        // Since this attempt is not unlocked, this guess is counted wherever it is answered.
+        if allowed != self.allowed || !(1..=allowed).contains(&used) {
             return Err(AnswerFault::Count);
         }
         let evaluation = Evaluation::from_parts(
@@ -226,10 +229,18 @@ impl GuessRound {
     }
 
     /// Guesses that are left by the lowest of the counts.
+    ///
+    /// Nodes that say that none is left count only where the server says so, too, or where too few others remain for a guess:
+    /// fewer of them end nothing, and may be lying.
     #[must_use]
     pub fn left(&self) -> u8 {
         let left = |count: &Count| count.allowed.saturating_sub(count.used);
-        self.counts.values().map(left).min().unwrap_or(0)
+        let spent = |(place, count): &(&u16, &Count)| **place != 0 && left(count) == 0;
+        let of_nodes = self.counts.iter().filter(spent).count();
+        let threshold = usize::from(self.nodes.threshold());
+        let ends_it = of_nodes > self.nodes.indices().count().saturating_sub(threshold);
+        let believed = self.counts.iter().filter(|one| ends_it || !spent(one));
+        believed.map(|(_, count)| left(count)).min().unwrap_or(0)
     }
 
     /// Combines the answers. Every one of them is proven, so that a wrong outcome can only mean a wrong guess.

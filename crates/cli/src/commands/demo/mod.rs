@@ -1,17 +1,20 @@
 //! `trefoil demo`: every server on this machine, and a wallet app that goes from one click to two of three.
 
+mod factors;
+mod offline;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use trefoil::device::{DeviceStore, FileDeviceStore, MemoryDeviceStore};
 use trefoil::{
     Account, DappShare, Environment, Factor, FactorKind, LoginError, Opened, RecoveryPhrase,
-    Tenant, Trefoil, VerifierId,
+    SocialLogin, Tenant, Trefoil, VerifierId,
 };
 use trefoil_testkit::oidc::OpenIdProvider;
 
-use super::wallet::ethereum;
-use crate::args::{Demo, NetworkSize};
+use crate::args::{Demo, DemoFactors, NetworkSize};
+use crate::commands::wallet::ethereum;
 use crate::failure::{Exit, Failure};
 use crate::local::{APP_FILE, LocalNetwork, NodeProcesses};
 use crate::ui::Ui;
@@ -85,8 +88,18 @@ pub(crate) async fn run(ui: Ui, arguments: Demo) -> Result<(), Failure> {
     remove_factor(ui, &user).await?;
     removed_factor_refused(ui, &user).await?;
     sign(ui, &user).await?;
+    let kept = match arguments.factors {
+        Some(DemoFactors::All) => {
+            let kept = factors::run(ui, &user).await?;
+            Some((kept, offline::kit(&user).await?))
+        }
+        None => None,
+    };
     if let Some(count) = arguments.kill {
         login_with_nodes_down(ui, &user, &mut nodes, count).await?;
+    }
+    if let Some((factors, kit)) = kept {
+        offline::recover(ui, user, nodes, factors, &kit).await?;
     }
     if let Some(kept) = &arguments.data {
         ui.note(format_args!(
@@ -426,6 +439,20 @@ impl User {
         let claims = provider.claims(&self.subject).nonce(&login.oidc_nonce());
         let id_token = provider.id_token(&claims).map_err(broken)?;
         Ok(login.complete(verifier, &id_token).await?.open().await?)
+    }
+
+    /// The user's other login, at the other provider.
+    async fn second_login(&self, app: &Trefoil) -> Result<SocialLogin, Failure> {
+        let mut providers = self.network.providers.iter();
+        let (own, _) = self.provider()?;
+        let (verifier, provider) = providers
+            .find(|(id, _)| id != own)
+            .ok_or_else(|| broken("no second provider"))?;
+        let login = app.begin_login();
+        let subject = format!("{}-at-{verifier}", self.subject);
+        let claims = provider.claims(&subject).nonce(&login.oidc_nonce());
+        let id_token = provider.id_token(&claims).map_err(broken)?;
+        Ok(login.factor(verifier, &id_token, 0).await?)
     }
 
     /// The one that the app runs itself: only such logins may have a dApp share.
