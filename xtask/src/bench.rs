@@ -43,7 +43,7 @@ const fn promise(
     }
 }
 
-const PROMISES: [Promise; 16] = [
+const PROMISES: [Promise; 25] = [
     promise(
         "reconstruct_2_of_3",
         "trefoil",
@@ -109,6 +109,60 @@ const PROMISES: [Promise; 16] = [
         "trefoil",
         "fifth_fastest_answer",
         Bound::AtMost(1.3),
+    ),
+    promise(
+        "guess_blind",
+        "trefoil",
+        "bare_curve_operations",
+        Bound::None,
+    ),
+    promise(
+        "guess_evaluate_and_prove",
+        "trefoil",
+        "bare_curve_operations",
+        Bound::AtMost(1.3),
+    ),
+    promise(
+        "guess_verify",
+        "trefoil",
+        "bare_curve_operations",
+        Bound::None,
+    ),
+    promise(
+        "guess_combine_5_of_9",
+        "trefoil",
+        "bare_curve_operations",
+        Bound::None,
+    ),
+    promise(
+        "guess_finalize",
+        "trefoil",
+        "bare_curve_operations",
+        Bound::None,
+    ),
+    promise(
+        "pin_recovery",
+        "guess",
+        "server_and_fifth_fastest_answer",
+        Bound::None,
+    ),
+    promise(
+        "pin_recovery",
+        "guess_and_unlock",
+        "all_ten_answers",
+        Bound::None,
+    ),
+    promise(
+        "pin_recovery_4_at_50_ms",
+        "guess",
+        "server_and_fifth_fastest_answer",
+        Bound::None,
+    ),
+    promise(
+        "pin_recovery_4_at_50_ms",
+        "guess_and_unlock",
+        "all_ten_answers",
+        Bound::None,
     ),
 ];
 

@@ -1,5 +1,7 @@
 //! What went wrong, as a user or a script needs it: an exit code by what to do next, a stable code, plain words.
 
+mod pairing;
+
 use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
@@ -182,12 +184,19 @@ failure_from! {
     PasswordError => |_| WEAK;
     PinError => |_| WEAK;
     QuestionsError => |_| (Exit::Input, "bad_questions");
-    DrillError => |error| match error {
-        DrillError::NotEnrolled => (Exit::Input, "not_this_account"),
-        DrillError::Guess(error) => guess(error),
-        DrillError::Commit(error) => commit(error),
-        _ => NOT_ALLOWED,
-    };
+}
+
+impl From<DrillError> for Failure {
+    fn from(error: DrillError) -> Self {
+        let (exit, code) = match error {
+            DrillError::NotEnrolled => (Exit::Input, "not_this_account"),
+            // It knows how many guesses are left.
+            DrillError::Guess(error) => return error.into(),
+            DrillError::Commit(ref error) => commit(error),
+            _ => NOT_ALLOWED,
+        };
+        Self::new(exit, code, error)
+    }
 }
 
 impl From<GuessError> for Failure {
@@ -412,6 +421,7 @@ fn commit(error: &CommitError) -> (Exit, &'static str) {
     match error {
         CommitError::NotProven(_) => (Exit::Input, "not_proven"),
         CommitError::Change(error) => change(error),
+        CommitError::OneIdentity { .. } => (Exit::Refused, "one_identity"),
         CommitError::Metadata(error) => metadata_commit(error),
         CommitError::Enrol(error) => enrol(error),
         // The change has landed; opening the account again shows it.

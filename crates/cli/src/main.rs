@@ -67,10 +67,15 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
     Exit::Usage.into()
 }
 
-/// An argument where none belongs may be a secret that somebody meant to pass: it is not repeated.
+/// An argument where none belongs may be a secret that somebody meant to pass: it is not repeated. So may a value behind an
+/// option that takes none.
 fn stray(error: &clap::Error) -> Option<String> {
     let argument = error.get(ContextKind::InvalidArg)?.to_string();
-    let is_stray = error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
+    let is_stray = match error.kind() {
+        ErrorKind::UnknownArgument => !argument.starts_with('-'),
+        ErrorKind::TooManyValues => true,
+        _ => false,
+    };
     is_stray.then(|| {
         "an argument was not expected; secrets are never arguments, they are read from a prompt, standard input or a \
          file: see --help"

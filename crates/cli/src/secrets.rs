@@ -51,6 +51,21 @@ impl Source {
         }
     }
 
+    /// Reads several lines: of standard input those up to an empty one or its end.
+    pub(crate) fn read_lines(&self, ui: Ui, what: &str) -> Result<Zeroizing<String>, Failure> {
+        if !matches!(self, Self::Stdin) {
+            return self.read(ui, what);
+        }
+        let mut all = line(what)?;
+        while let Some(next) = next_line(what)?.filter(|next| !next.trim().is_empty()) {
+            if all.len() + next.len() > MAX_LINE {
+                return Err(bad_line(what, "it is too long"));
+            }
+            all.push_str(&next);
+        }
+        Ok(all)
+    }
+
     /// Reads a secret that is new: who types it at a prompt types it twice.
     pub(crate) fn read_new(&self, ui: Ui, what: &str) -> Result<Zeroizing<String>, Failure> {
         let first = self.read(ui, what)?;
@@ -63,13 +78,11 @@ impl Source {
 }
 
 fn line(what: &str) -> Result<Zeroizing<String>, Failure> {
-    let bad = |reason: &str| {
-        Failure::new(
-            Exit::Input,
-            "bad_input",
-            format!("no {what} on standard input: {reason}"),
-        )
-    };
+    next_line(what)?.ok_or_else(|| bad_line(what, "it has ended"))
+}
+
+/// The next line of standard input, if there is one.
+fn next_line(what: &str) -> Result<Option<Zeroizing<String>>, Failure> {
     // Reserved ahead, so that growing leaves no copy behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_LINE + 1));
     let mut input = std::io::stdin().lock();
@@ -77,10 +90,15 @@ fn line(what: &str) -> Result<Zeroizing<String>, Failure> {
         .by_ref()
         .take(MAX_LINE as u64)
         .read_line(&mut text)
-        .map_err(|_| bad("it is not text"))?;
+        .map_err(|_| bad_line(what, "it is not text"))?;
     match read {
-        0 => Err(bad("it has ended")),
-        MAX_LINE if !text.ends_with('\n') => Err(bad("the line is too long")),
-        _ => Ok(text),
+        0 => Ok(None),
+        MAX_LINE if !text.ends_with('\n') => Err(bad_line(what, "the line is too long")),
+        _ => Ok(Some(text)),
     }
+}
+
+fn bad_line(what: &str, reason: &str) -> Failure {
+    let message = format!("no {what} on standard input: {reason}");
+    Failure::new(Exit::Input, "bad_input", message)
 }

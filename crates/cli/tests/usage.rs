@@ -43,8 +43,11 @@ fn every_command_has_help() {
         "wallet factor",
         "wallet factor list",
         "wallet factor add",
+        "wallet factor change",
         "wallet factor remove",
         "wallet open",
+        "wallet drill",
+        "wallet recover",
         "wallet export",
     ] {
         let mut all: Vec<&str> = arguments.split(' ').collect();

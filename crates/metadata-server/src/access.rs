@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use http::{HeaderMap, header};
-use trefoil_protocol::bytes::{AccountId, SlotId};
+use trefoil_protocol::bytes::{AccountId, MailboxId, SlotId};
+use trefoil_protocol::pairing::{Role, Step};
 use trefoil_protocol::problem::ProblemCode as Code;
 use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::SessionToken;
-use trefoil_store::{Caller, TokenHash};
+use trefoil_store::{Caller, MailboxPlace, TokenHash};
 
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
@@ -81,6 +82,67 @@ impl OfSlot {
                 Code::MalformedRequest,
                 "the path names another slot than the body",
             ))
+        }
+    }
+}
+
+/// The mailbox that the path names, by whoever knows its name.
+pub(crate) struct AtMailbox(pub(crate) MailboxPlace);
+
+impl FromRequestParts<Arc<MetadataServer>> for AtMailbox {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<MetadataServer>) -> Answer<Self> {
+        let InTenant(tenant) = InTenant::from_request_parts(parts, server).await?;
+        let OfMailbox(id) = OfMailbox::from_request_parts(parts, server).await?;
+        Ok(Self(MailboxPlace {
+            tenant,
+            id,
+            now: server.now(),
+        }))
+    }
+}
+
+/// The mailbox id that the path names.
+pub(crate) struct OfMailbox(pub(crate) MailboxId);
+
+impl FromRequestParts<Arc<MetadataServer>> for OfMailbox {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<MetadataServer>) -> Answer<Self> {
+        let named = path_parameter(parts, server, "mailbox").await?.parse();
+        named.map(Self).map_err(|_| {
+            Refusal::new(
+                Code::MalformedRequest,
+                "the path does not name a mailbox id",
+            )
+        })
+    }
+}
+
+/// The place in a mailbox that the path names.
+pub(crate) struct AtPlace {
+    pub(crate) role: Role,
+    pub(crate) step: u8,
+}
+
+impl FromRequestParts<Arc<MetadataServer>> for AtPlace {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<MetadataServer>) -> Answer<Self> {
+        let role = path_parameter(parts, server, "role").await?;
+        let role = [Role::Old, Role::New]
+            .into_iter()
+            .find(|known| known.as_str() == role);
+        let step = path_parameter(parts, server, "step").await?;
+        let mut steps = 1..=Step::LAST;
+        let step = steps.find(|known| known.to_string() == step);
+        match (role, step) {
+            (Some(role), Some(step)) => Ok(Self { role, step }),
+            _ => Err(Refusal::new(
+                Code::MalformedRequest,
+                "the path does not name a place of a mailbox",
+            )),
         }
     }
 }

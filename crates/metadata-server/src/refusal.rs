@@ -96,6 +96,12 @@ impl From<StoreError> for Refusal {
         let code = match error {
             StoreError::Slot(error) => return error.into(),
             StoreError::TooManySlots => Code::TooManySlots,
+            StoreError::NoMailbox => Code::NoMailbox,
+            StoreError::MailboxClosed => Code::MailboxClosed,
+            StoreError::MailboxExpired => Code::MailboxExpired,
+            StoreError::MailboxTaken => Code::MailboxTaken,
+            StoreError::MailboxFull => Code::MailboxFull,
+            StoreError::TooManyMailboxes => Code::TooManyMailboxes,
             StoreError::LocatorTaken => Code::LocatorTaken,
             StoreError::AccountExists => Code::AccountExists,
             StoreError::AccountDeleted => Code::AccountDeleted,

@@ -212,6 +212,14 @@ impl AttemptId {
         Self(bytes)
     }
 }
+fixed_bytes!(
+    /// Names a mailbox: the first 16 bytes of SHA-256 over its secret.
+    MailboxId, 16
+);
+fixed_bytes!(
+    /// SHA-256 by which one side of a pairing binds itself to what it will reveal.
+    PairingCommitment, 32
+);
 
 impl RequestId {
     /// A fresh request id.

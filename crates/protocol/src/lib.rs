@@ -16,6 +16,7 @@ mod kdf;
 pub mod kit;
 pub mod nonce;
 pub mod opening;
+pub mod pairing;
 mod point;
 pub mod policy;
 pub mod problem;

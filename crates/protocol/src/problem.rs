@@ -109,6 +109,14 @@ problem_codes! {
     WrongEvaluator = "wrong_evaluator", 401, "made for another evaluator";
     BadElement = "bad_element", 400, "the blinded element is not one to evaluate";
 
+    // Mailboxes
+    NoMailbox = "no_mailbox", 404, "there is no such mailbox";
+    MailboxClosed = "mailbox_closed", 410, "the mailbox is closed; start over with a new request";
+    MailboxExpired = "mailbox_expired", 410, "the mailbox's time is over; start over with a new request";
+    MailboxTaken = "mailbox_taken", 409, "somebody else has put something there; start over with a new request";
+    MailboxFull = "mailbox_full", 413, "the message is too large for a mailbox";
+    TooManyMailboxes = "too_many_mailboxes", 409, "the account has too many mailboxes; wait until earlier ones are over";
+
     // Nodes
     BadEphemeralKey = "bad_ephemeral_key", 400, "the ephemeral key is not one to seal to";
     GenerationOutOfRange = "generation_out_of_range", 400, "the generation is out of range";

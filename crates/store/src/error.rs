@@ -73,6 +73,24 @@ pub enum StoreError {
     /// What was sent about a slot does not fit the slot.
     #[error(transparent)]
     Slot(#[from] SlotError),
+    /// No such mailbox in this tenant.
+    #[error("there is no such mailbox: not made yet, or long over")]
+    NoMailbox,
+    /// The mailbox was closed by one of its sides, or with its account.
+    #[error("the mailbox is closed; start over with a new request")]
+    MailboxClosed,
+    /// The mailbox's time is over.
+    #[error("the mailbox's time is over; start over with a new request")]
+    MailboxExpired,
+    /// Something else is there already.
+    #[error("somebody else has put something there; start over with a new request")]
+    MailboxTaken,
+    /// The message is longer than a mailbox takes, or for a place that it does not have.
+    #[error("the mailbox has no place for this message")]
+    MailboxFull,
+    /// The account has as many mailboxes as it may have at a time.
+    #[error("this account has too many mailboxes; wait until earlier ones are over")]
+    TooManyMailboxes,
 
     /// More work is queued than the store takes, or it is locked; try again in a moment.
     #[error("the store is busy; try again")]

@@ -3,6 +3,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod mailbox_store;
 mod model;
 mod node_store;
 mod slot_store;
@@ -10,6 +11,10 @@ mod sqlite;
 mod store;
 
 pub use error::StoreError;
+pub use mailbox_store::{
+    MAILBOXES_KEPT, MAILBOXES_OPEN, MailboxPlace, MailboxStore, NewMailbox, PutMessage,
+    StoredMailbox, StoredMessage,
+};
 pub use model::{
     Caller, CommitRecord, Committed, CreateAccount, EVENTS_KEPT, EventLog, HeldEnvelope, Kit,
     NewEntry, NewRecord, NewSession, OpenSession, OpenedSession, ReadRecord, SLOTS_EVER,

@@ -32,8 +32,8 @@ impl fmt::Debug for StoredSlot {
 /// The slots of an evaluator. A guess is answered only after its count is in here durably, so no two guesses may ever be
 /// counted as one: two writers of one slot are told apart by compare-and-set, and the one that loses reads again.
 ///
-/// A replacement is durable before its future resolves with `Ok`; bytes that it replaced are erased, since they may hold a
-/// key that was destroyed. Dropping a future does not undo the operation.
+/// A replacement is durable before its future resolves with `Ok`; bytes that it replaced are erased in the next quiet moment,
+/// since they may hold a key that was destroyed. Dropping a future does not undo the operation.
 ///
 /// Every back end must pass the suite that the feature `conformance` exports.
 pub trait SlotStore: Send + Sync + 'static {

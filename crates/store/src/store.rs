@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::error::StoreError;
+use crate::mailbox_store::MailboxStore;
 use crate::model::{
     Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession,
     ReadRecord, StatementUse,
@@ -15,7 +16,8 @@ use trefoil_protocol::guess::{HeldSlot, OpenedEnrolment};
 /// What an operation returns: boxed, so that servers can choose a back end at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Accounts, their records and nonces, sessions and events, and the server's part of their slots.
+/// Accounts, their records and nonces, sessions and events, the server's part of their slots, and the mailboxes that they
+/// make.
 ///
 /// Every method is one transaction: it happens as a whole and is durable before its future resolves with `Ok`, or it
 /// changes nothing. Dropping a future does not undo the operation. There are no locks across calls; two writers of one
@@ -26,7 +28,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// ends it and repeated until it is done.
 ///
 /// Every back end must pass the suite that the feature `conformance` exports.
-pub trait MetadataStore: SlotStore {
+pub trait MetadataStore: SlotStore + MailboxStore {
     /// Creates an account and opens its first session. The same payload again succeeds again with a new session.
     ///
     /// # Errors
@@ -75,7 +77,7 @@ pub trait MetadataStore: SlotStore {
     /// A session error, [`StoreError::ReplayedRequest`], or a fault.
     fn export_kit(&self, caller: Caller, statement: StatementUse) -> StoreFuture<'_, Kit>;
 
-    /// Erases the account and ends its slots. Its locators become free, its id and those of its slots are never given out
+    /// Erases the account, ends its slots and closes its mailboxes. Its locators become free, its id and those of its slots are never given out
     /// again. The statement's signer has been checked to be the account itself. Deleting a deleted account succeeds.
     ///
     /// # Errors

@@ -8,8 +8,11 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-use trefoil_store::conformance::NodeBackend;
-use trefoil_store::{MemoryNodeStore, SqliteNodeStore};
+use trefoil_protocol::guess::OpenedEnrolment;
+use trefoil_store::conformance::{NodeBackend, SlotBackend, first_record};
+use trefoil_store::{
+    MemoryNodeStore, MemorySlotStore, NodeSlotStore as _, SqliteNodeStore, StoreError,
+};
 
 struct Directory(tempfile::TempDir);
 
@@ -27,6 +30,27 @@ impl NodeBackend for Directory {
     }
 }
 
+impl SlotBackend for Directory {
+    type Store = SqliteNodeStore;
+
+    fn open(&self) -> SqliteNodeStore {
+        NodeBackend::open(self)
+    }
+
+    async fn create(
+        &self,
+        store: &SqliteNodeStore,
+        enrolment: OpenedEnrolment,
+    ) -> Result<(), StoreError> {
+        let slot = enrolment.content().slot;
+        store.create_slot(slot, first_record(&enrolment)).await
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        NodeBackend::bytes(self)
+    }
+}
+
 struct Memory(MemoryNodeStore);
 
 impl NodeBackend for Memory {
@@ -41,14 +65,39 @@ impl NodeBackend for Memory {
     }
 }
 
+struct MemorySlots(MemorySlotStore);
+
+impl SlotBackend for MemorySlots {
+    type Store = MemorySlotStore;
+
+    fn open(&self) -> MemorySlotStore {
+        self.0.clone()
+    }
+
+    async fn create(
+        &self,
+        store: &MemorySlotStore,
+        enrolment: OpenedEnrolment,
+    ) -> Result<(), StoreError> {
+        let slot = enrolment.content().slot;
+        store.create_slot(slot, first_record(&enrolment)).await
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 mod sqlite {
     use super::Directory;
 
     trefoil_store::node_conformance_tests!(Directory(tempfile::tempdir().unwrap()));
+    trefoil_store::slot_conformance_tests!(Directory(tempfile::tempdir().unwrap()));
 }
 
 mod memory {
-    use super::{Memory, MemoryNodeStore};
+    use super::{Memory, MemoryNodeStore, MemorySlotStore, MemorySlots};
 
     trefoil_store::node_conformance_tests!(Memory(MemoryNodeStore::default()));
+    trefoil_store::slot_conformance_tests!(MemorySlots(MemorySlotStore::default()));
 }

@@ -45,3 +45,11 @@ impl Backend for Directory {
 }
 
 conformance_tests!(Directory::new());
+
+mod slots {
+    use trefoil_store::conformance::AccountSlots;
+
+    use super::Directory;
+
+    trefoil_store::slot_conformance_tests!(AccountSlots(Directory::new()));
+}

@@ -7,6 +7,10 @@ pub mod environment;
 pub mod faults;
 pub mod oidc;
 #[cfg(feature = "servers")]
+pub mod passkey;
+#[cfg(feature = "servers")]
 pub mod proxy;
 #[cfg(feature = "servers")]
 pub mod servers;
+#[cfg(feature = "servers")]
+pub mod smtp;

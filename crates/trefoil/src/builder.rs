@@ -10,6 +10,7 @@ use trefoil_client::{
 };
 use trefoil_factors::device::{DeviceStore, DeviceStoreError, DeviceStoreExt, MemoryDeviceStore};
 use trefoil_factors::knowledge::Cost;
+use trefoil_factors::passkey::{CredentialId, Passkey, PasskeyAuthenticator, PasskeyError};
 use trefoil_protocol::bytes::{AccountId, NetworkKey};
 use trefoil_protocol::social::{ManifestError, SignedManifest, VerifiedManifest, VerifierId};
 use trefoil_protocol::tenant::{Tenant, TenantError};
@@ -91,6 +92,10 @@ impl Trefoil {
         }
     }
 
+    pub(crate) const fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Begins a social login: makes the ephemeral key, and while the user is at the provider opens connections ahead and
     /// learns whether the network has moved to another epoch.
     #[must_use]
@@ -116,6 +121,20 @@ impl Trefoil {
         authenticate(&self.core, keys, &[]).await
     }
 
+    /// A passkey of this wallet, of those that the account's other factors name or, where none is named, whichever the user
+    /// chooses: an opening can start with it.
+    ///
+    /// # Errors
+    /// [`PasskeyError`].
+    pub async fn passkey(
+        &self,
+        rp_id: &str,
+        authenticator: &dyn PasskeyAuthenticator,
+        credentials: Vec<CredentialId>,
+    ) -> Result<Passkey, PasskeyError> {
+        Passkey::get(authenticator, &self.core.tenant, rp_id, credentials).await
+    }
+
     /// Logs in with this device's own factor alone, for a user who has lost the social login.
     ///
     /// # Errors
@@ -124,15 +143,15 @@ impl Trefoil {
         authenticate_device(&self.core, account).await
     }
 
-    /// The accounts that this device has seen.
+    /// The accounts that this device has seen, but for those of which it is only a trusted contact.
     ///
     /// # Errors
     /// [`DeviceStoreError`].
     pub fn known_accounts(&self) -> Result<Vec<AccountId>, DeviceStoreError> {
         let state = self.core.devices.read()?;
-        let mine = state
-            .accounts()
-            .filter(|(_, known)| *known.tenant() == self.core.tenant);
+        let mine = state.accounts().filter(|(id, known)| {
+            *known.tenant() == self.core.tenant && !state.is_contact_only(id)
+        });
         Ok(mine.map(|(id, _)| *id).collect())
     }
 

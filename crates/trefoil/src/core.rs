@@ -59,7 +59,7 @@ impl Core {
     pub(crate) fn device_keys(&self, state: &DeviceState, account: &AccountId) -> Vec<FactorKeys> {
         let mine = state
             .secrets(&self.tenant)
-            .filter(|secret| secret.account_id() == *account);
+            .filter(|secret| secret.account_id() == *account && secret.contact_of().is_none());
         mine.map(|secret| FactorKeys::derive(&self.tenant, secret.factor_secret()))
             .collect()
     }

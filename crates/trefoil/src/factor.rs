@@ -1,6 +1,7 @@
 //! Factors that the user brings along.
 
-use trefoil_factors::{DappShare, RecoveryPhrase};
+use trefoil_factors::passkey::Passkey;
+use trefoil_factors::{DappShare, EmailBackup, RecoveryPhrase};
 use trefoil_protocol::factor::{FactorKeys, FactorKind, FactorSecret};
 use trefoil_protocol::tenant::Tenant;
 
@@ -40,6 +41,18 @@ impl From<RecoveryPhrase> for Factor {
 impl From<DappShare> for Factor {
     fn from(share: DappShare) -> Self {
         Self::new(FactorKind::DappShare, share.factor_secret())
+    }
+}
+
+impl From<Passkey> for Factor {
+    fn from(passkey: Passkey) -> Self {
+        Self::new(FactorKind::Passkey, passkey.factor_secret())
+    }
+}
+
+impl From<EmailBackup> for Factor {
+    fn from(backup: EmailBackup) -> Self {
+        Self::new(FactorKind::EmailBackup, backup.factor_secret())
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod builder;
 mod core;
+mod custody;
 mod draft;
 mod ethereum;
 mod factor;
@@ -12,10 +13,12 @@ mod login;
 mod mfa;
 mod offline;
 mod open;
+mod pairing;
 mod slots;
 
 pub use account::{Account, AccountError, WalletSignature};
 pub use builder::{BuildError, Trefoil, TrefoilBuilder};
+pub use custody::Consequence;
 pub use draft::{CommitError, Draft, DraftError};
 pub use ethereum::EthereumAddress;
 pub use factor::Factor;
@@ -30,14 +33,22 @@ pub use open::{
 };
 pub use slots::Tended;
 
+pub use pairing::{
+    Approval, Canceller, ContactOf, ContactShare, EnrolComparing, EnrolRequest, Enrolled, Help,
+    HelpComparing, HelpRequest, Joined, PairError,
+};
+
 pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};
 pub use trefoil_factors::device;
+pub use trefoil_factors::email;
 pub use trefoil_factors::knowledge;
-pub use trefoil_factors::{DappShare, PhraseError, RecoveryPhrase, WordCount};
+pub use trefoil_factors::passkey;
+pub use trefoil_factors::{DappShare, EmailBackup, PhraseError, RecoveryPhrase, WordCount};
 pub use trefoil_protocol::bytes::{AccountId, NetworkKey};
 pub use trefoil_protocol::event::Event;
 pub use trefoil_protocol::factor::FactorKind;
 pub use trefoil_protocol::kit::{KitError, RecoveryKit};
+pub use trefoil_protocol::pairing::{CodeError, PairingError, Purpose, RequestCode, ShortString};
 pub use trefoil_protocol::record::Custody;
 pub use trefoil_protocol::rollback::RollbackError;
 pub use trefoil_protocol::social::{SignedManifest, VerifierId};

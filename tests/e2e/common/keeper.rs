@@ -32,6 +32,10 @@ impl<'a> Keeper<'a> {
         Self::with(world, name, Some(OLD)).await
     }
 
+    pub(crate) async fn with_this_pin(world: &'a World, name: String, known: &str) -> Self {
+        Self::with(world, name, Some(known)).await
+    }
+
     async fn with(world: &'a World, name: String, enrolled: Option<&str>) -> Self {
         let tablet = Phone::new();
         let mut account = create(&app(&tablet, world), world, &name).await;
@@ -52,6 +56,11 @@ impl<'a> Keeper<'a> {
             address: account.ethereum_address(),
             phone: Phone::new(),
         }
+    }
+
+    /// The recovery phrase as written down.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
     }
 
     pub(crate) fn phrase(&self) -> Factor {

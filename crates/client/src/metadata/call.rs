@@ -63,6 +63,15 @@ impl MetadataClient {
         request(method, self.url([path]))
     }
 
+    /// A request outside any session, at a longer path.
+    pub(super) fn at_path<'a>(
+        &self,
+        method: Method,
+        path: impl IntoIterator<Item = &'a str>,
+    ) -> Request {
+        request(method, self.url(path))
+    }
+
     /// Sends what `build` makes until there is an answer that repeating cannot change.
     ///
     /// `build` is asked again for every attempt, so that each carries statements with the present time and request

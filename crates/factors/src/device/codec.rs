@@ -104,6 +104,8 @@ struct WireSecret {
     secret: Option<WireFactorSecret>,
     created: u64,
     pending: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contact: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -264,6 +266,7 @@ fn to_wire(kind: Kind, state: &DeviceState) -> WireState {
             secret: (kind == Kind::File).then(|| WireFactorSecret(secret.secret.clone())),
             created: secret.created,
             pending: secret.pending,
+            contact: secret.contact.clone(),
         })
         .chain(
             state
@@ -277,6 +280,7 @@ fn to_wire(kind: Kind, state: &DeviceState) -> WireState {
                     secret: None,
                     created: lost.created,
                     pending: lost.pending,
+                    contact: lost.contact.clone(),
                 }),
         )
         .collect();
@@ -342,6 +346,7 @@ fn from_wire(kind: Kind, wire: WireState) -> Option<DeviceState> {
         secret,
         created,
         pending,
+        contact,
     } in wire.secrets
     {
         match (kind, secret) {
@@ -353,6 +358,7 @@ fn from_wire(kind: Kind, wire: WireState) -> Option<DeviceState> {
                     secret,
                     created,
                     pending,
+                    contact,
                 };
                 state.secrets.insert(locator, secret);
             }
@@ -364,6 +370,7 @@ fn from_wire(kind: Kind, wire: WireState) -> Option<DeviceState> {
                         tenant,
                         created,
                         pending,
+                        contact,
                     },
                 );
             }

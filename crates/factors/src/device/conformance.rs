@@ -40,6 +40,7 @@ pub trait Harness: Sync {
 pub fn run<H: Harness>(fresh: impl Fn() -> H) {
     empty_at_first(&fresh());
     everything_comes_back(&fresh());
+    what_a_contact_keeps_is_told_apart(&fresh());
     a_refused_change_writes_nothing(&fresh());
     pending_secrets_are_settled_by_newer_records_only(&fresh());
     newer_records_stay(&fresh());
@@ -145,6 +146,38 @@ fn everything_comes_back(place: &impl Harness) {
     );
     assert_eq!(known.own_envelope(), Some(&Envelope::new(vec![2; 40])));
     assert_eq!(known.events_head(), Some(PayloadHash::from_bytes([2; 32])));
+}
+
+fn what_a_contact_keeps_is_told_apart(place: &impl Harness) {
+    let store = place.open();
+    let pin = |state: &mut DeviceState, number: u8| {
+        let locator = secret(number, 4).locator();
+        state.pin(&tenant(), locator, account(number)).unwrap();
+    };
+    store
+        .update(|state| {
+            state.insert_secret(secret(1, 4).as_contact("Alice"));
+            state.insert_secret(secret(2, 4));
+            pin(state, 1);
+            pin(state, 2);
+        })
+        .unwrap();
+    let state = place.open().read().unwrap();
+    let whose: Vec<_> = state
+        .secrets(&tenant())
+        .map(DeviceSecret::contact_of)
+        .collect();
+    assert_eq!(whose, [Some("Alice"), None]);
+    let only = [1, 2, 3].map(|number| state.is_contact_only(&account(number)));
+    assert_eq!(only, [true, false, false]);
+    // Whose device it also is: a factor of their own leads to the account.
+    store
+        .update(|state| {
+            let own = Locator::from_bytes([9; 32]);
+            state.pin(&tenant(), own, account(1)).unwrap();
+        })
+        .unwrap();
+    assert!(!store.read().unwrap().is_contact_only(&account(1)));
 }
 
 fn a_refused_change_writes_nothing(place: &impl Harness) {

@@ -117,6 +117,7 @@ impl KeychainDeviceStore {
                         tenant,
                         created,
                         pending,
+                        contact,
                     } = indexed;
                     let secret = DeviceSecret {
                         account_id,
@@ -125,6 +126,7 @@ impl KeychainDeviceStore {
                         secret,
                         created,
                         pending,
+                        contact,
                     };
                     state.secrets.insert(locator, secret);
                 }

@@ -17,6 +17,7 @@ pub struct DeviceSecret {
     pub(crate) secret: FactorSecret,
     pub(crate) created: u64,
     pub(crate) pending: Option<u64>,
+    pub(crate) contact: Option<String>,
 }
 
 impl DeviceSecret {
@@ -38,7 +39,24 @@ impl DeviceSecret {
             secret,
             created,
             pending: Some(base_revision),
+            contact: None,
         }
+    }
+
+    /// The secret that this device keeps as a trusted contact of somebody else's account; `whose` is what its user is shown.
+    /// It never takes part in this device's own logins.
+    #[must_use]
+    pub fn as_contact(self, whose: impl Into<String>) -> Self {
+        Self {
+            contact: Some(whose.into()),
+            ..self
+        }
+    }
+
+    /// Whose account it is, where this device is its trusted contact.
+    #[must_use]
+    pub fn contact_of(&self) -> Option<&str> {
+        self.contact.as_deref()
     }
 
     /// The account in which the factor is, or is about to be, enrolled.
@@ -87,6 +105,7 @@ impl fmt::Debug for DeviceSecret {
             .field("secret", &"redacted")
             .field("created", &self.created)
             .field("pending", &self.pending)
+            .field("contact", &self.contact)
             .finish()
     }
 }
@@ -193,6 +212,7 @@ pub struct LostSecret {
     pub(crate) tenant: Tenant,
     pub(crate) created: u64,
     pub(crate) pending: Option<u64>,
+    pub(crate) contact: Option<String>,
 }
 
 impl LostSecret {
@@ -230,6 +250,20 @@ impl DeviceState {
     /// Secrets that the index names but the keychain no longer holds. Empty for other stores.
     pub fn lost_secrets(&self) -> impl Iterator<Item = (&Locator, &LostSecret)> {
         self.lost.iter()
+    }
+
+    /// Whether the device knows the account only as its trusted contact: none of its own secrets is of it, and none of its
+    /// own factors has led to it.
+    #[must_use]
+    pub fn is_contact_only(&self, account_id: &AccountId) -> bool {
+        let of_account = |secret: &&DeviceSecret| secret.account_id == *account_id;
+        let mut secrets = self.secrets.values().filter(of_account).peekable();
+        let is_contact = secrets.peek().is_some() && secrets.all(|secret| secret.contact.is_some());
+        let own_pin = |((_, locator), pinned): (&(Tenant, Locator), &AccountId)| {
+            let secret = self.secrets.get(locator);
+            pinned == account_id && secret.is_none_or(|secret| secret.contact.is_none())
+        };
+        is_contact && !self.pins.iter().any(own_pin)
     }
 
     /// Keeps a secret. One already under its locator is replaced.

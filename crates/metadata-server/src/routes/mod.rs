@@ -7,6 +7,7 @@ mod events;
 mod health;
 mod kit;
 mod login;
+mod mailboxes;
 mod nonce;
 mod permit_key;
 mod record;
@@ -57,6 +58,18 @@ pub(crate) fn router(server: Arc<MetadataServer>) -> Router {
         .route(
             "/v1/{tenant}/slots/{slot}/delete",
             post(slots::delete::handle),
+        )
+        .route(
+            "/v1/{tenant}/accounts/{account}/mailboxes/{mailbox}",
+            put(mailboxes::create::handle),
+        )
+        .route(
+            "/v1/{tenant}/mailboxes/{mailbox}",
+            get(mailboxes::read::handle).delete(mailboxes::close::handle),
+        )
+        .route(
+            "/v1/{tenant}/mailboxes/{mailbox}/{role}/{step}",
+            put(mailboxes::put::handle),
         )
         .route("/v1/permit_key", get(permit_key::handle))
         .route("/healthz", get(health::live))

@@ -10,6 +10,7 @@
 
 mod commits;
 mod creations;
+mod mailboxes;
 mod sessions;
 mod slots;
 mod statements;

@@ -43,6 +43,22 @@ pub enum OpeningError {
     /// Too few, wrong, stale or foreign shares.
     #[error(transparent)]
     Shares(#[from] ReconstructError),
+    /// A lent share of an older or newer epoch than the record's.
+    #[error(
+        "the contact's share is of epoch {lent}, the account is in epoch {current}: open it again and ask again"
+    )]
+    StaleShare {
+        /// The share's.
+        lent: u32,
+        /// The record's.
+        current: u32,
+    },
+    /// A lent share of another account.
+    #[error("the contact's share is of another account")]
+    ForeignShare,
+    /// A lent share for an account that has no shares.
+    #[error("this account is opened by one factor; no share is needed")]
+    NoSharesHere,
     /// The server has to release the nonce first.
     #[error("the server's nonce is needed and was not given")]
     NonceNeeded,

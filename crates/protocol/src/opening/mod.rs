@@ -2,6 +2,7 @@
 
 mod account;
 mod error;
+mod lending;
 mod steps;
 
 pub use account::{HeldFactor, OpenAccount};

@@ -15,12 +15,14 @@ use crate::vault::Vault;
 /// An opening under way: at least one factor was accepted, so the state can be read.
 #[derive(Debug, Clone)]
 pub struct Opening {
-    record: VerifiedRecord,
-    state: State,
-    state_key: StateKey,
-    held: Vec<HeldFactor>,
+    pub(super) record: VerifiedRecord,
+    pub(super) state: State,
+    pub(super) state_key: StateKey,
+    pub(super) held: Vec<HeldFactor>,
     guess_seeds: Vec<(u32, GuessSeed)>,
-    shares: Vec<Share>,
+    pub(super) shares: Vec<Share>,
+    /// Indices of shares that were lent: their factors are not at hand.
+    pub(super) lent: Vec<u32>,
 }
 
 impl Opening {
@@ -51,6 +53,7 @@ impl Opening {
             held,
             guess_seeds: alloc::vec![(entry.index, contents.guess_seed)],
             shares: contents.share.into_iter().collect(),
+            lent: Vec::new(),
             record,
         })
     }
@@ -70,6 +73,9 @@ impl Opening {
         let (entry, contents) = accept(&self.record, &keys, envelope)?;
         if contents.state_key != self.state_key {
             return Err(OpeningError::StaleEnvelope { index: entry.index });
+        }
+        if self.lent.contains(&entry.index) {
+            return Err(OpeningError::AlreadyGiven);
         }
         self.held.push(HeldFactor {
             index: entry.index,
@@ -107,7 +113,8 @@ impl Opening {
     /// How many more factors are needed.
     #[must_use]
     pub fn missing(&self) -> usize {
-        usize::from(self.record.threshold).saturating_sub(self.held.len())
+        let given = self.held.len() + self.lent.len();
+        usize::from(self.record.threshold).saturating_sub(given)
     }
 
     /// Whether the server's nonce is needed as well.

@@ -16,6 +16,7 @@ mod end_to_end;
 mod guessing;
 mod histories;
 mod kit;
+mod lending;
 mod opening;
 mod records;
 mod restoring;

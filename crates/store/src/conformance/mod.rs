@@ -16,10 +16,12 @@ mod delete;
 mod events;
 pub(crate) mod fixture;
 mod login;
+mod mailboxes;
 mod node;
 mod nonce;
 mod reopen;
 mod sessions;
+mod slots;
 mod tenants;
 
 pub use account_slots::*;
@@ -28,10 +30,12 @@ pub use create::*;
 pub use delete::*;
 pub use events::*;
 pub use login::*;
+pub use mailboxes::*;
 pub use node::*;
 pub use nonce::*;
 pub use reopen::*;
 pub use sessions::*;
+pub use slots::*;
 pub use tenants::*;
 
 use crate::store::MetadataStore;
@@ -82,6 +86,13 @@ macro_rules! conformance_tests {
             a_kit_holds_everything
             sessions_know_tenant_account_and_end
             a_removed_factor_ends_the_other_sessions
+            a_mailbox_takes_each_message_once
+            a_mailbox_is_made_in_a_session_and_once
+            an_expired_mailbox_is_erased
+            a_closed_mailbox_is_erased_and_never_opened_again
+            an_account_has_so_many_mailboxes
+            deletion_closes_the_mailboxes
+            one_of_many_puts_wins_a_place
             tenants_never_meet
             nothing_acknowledged_is_lost_by_reopening
             a_slot_is_enrolled_once

@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::nonces::NonceKey;
 use super::rows::{current_nonce, time};
 use super::writer::Transaction;
-use super::{sessions, slots};
+use super::{mailboxes, sessions, slots};
 use crate::error::StoreError;
 use crate::model::{Caller, StatementUse};
 
@@ -48,6 +48,7 @@ pub(super) fn delete(
         })?;
     }
     slots::end_all(records, tenant, *account_id)?;
+    mailboxes::close_all(records, tenant, *account_id)?;
     for sql in ERASE {
         records.prepare_cached(sql)?.execute(account)?;
     }

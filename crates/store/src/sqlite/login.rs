@@ -6,7 +6,7 @@ use trefoil_protocol::tenant::Tenant;
 
 use super::rows::{self, envelopes, factor, from_sql};
 use super::writer::Transaction;
-use super::{nonce, sessions};
+use super::{mailboxes, nonce, sessions};
 use crate::error::StoreError;
 use crate::model::{OpenSession, OpenedSession};
 
@@ -22,6 +22,7 @@ pub(super) fn open(
     } = open;
     let records = transaction.records;
     sessions::use_requests(records, tenant, &open.statements, *now)?;
+    mailboxes::erase_expired(records, *now)?;
 
     let (mut account_id, mut enrolled) = (None, Vec::new());
     let (mut unknown, mut removed) = (Vec::new(), Vec::new());

@@ -7,7 +7,10 @@ mod delete;
 mod factors;
 mod kit;
 mod login;
+mod mailboxes;
 mod node;
+#[cfg(test)]
+mod node_slot_tests;
 mod node_slots;
 #[cfg(all(test, feature = "conformance"))]
 mod node_tests;
@@ -36,6 +39,7 @@ use self::nonces::{NewNonce, NonceDb};
 use self::readers::Readers;
 use self::writer::Writer;
 use crate::error::StoreError;
+use crate::mailbox_store::{MailboxPlace, MailboxStore, NewMailbox, PutMessage, StoredMailbox};
 use crate::model::{
     Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession,
     ReadRecord, StatementUse,
@@ -219,6 +223,45 @@ impl MetadataStore for SqliteStore {
             read.await?;
             write.await
         })
+    }
+}
+
+impl MailboxStore for SqliteStore {
+    fn create_mailbox(&self, new: NewMailbox) -> StoreFuture<'_, StoredMailbox> {
+        Box::pin(self.writer.submit(None, move |transaction| {
+            mailboxes::create(transaction, &new)
+        }))
+    }
+
+    fn put_message(&self, put: PutMessage) -> StoreFuture<'_, ()> {
+        Box::pin(
+            self.writer
+                .submit(None, move |transaction| mailboxes::put(transaction, &put)),
+        )
+    }
+
+    fn read_mailbox(&self, place: MailboxPlace) -> StoreFuture<'_, StoredMailbox> {
+        Box::pin(async move {
+            let now = place.now;
+            let read = self
+                .readers
+                .submit(move |connection| mailboxes::read(connection, &place));
+            let read = read.await;
+            if matches!(read, Err(StoreError::MailboxExpired)) {
+                self.writer
+                    .submit(None, move |transaction| {
+                        mailboxes::erase_expired(transaction.records, now)
+                    })
+                    .await?;
+            }
+            read
+        })
+    }
+
+    fn close_mailbox(&self, place: MailboxPlace) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.submit(None, move |transaction| {
+            mailboxes::close(transaction, &place)
+        }))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use tokio::sync::oneshot;
@@ -17,6 +18,12 @@ use crate::store::StoreFuture;
 const NODE_FILE: &str = "node.db";
 /// Operations that may wait before the store answers [`StoreError::Busy`]; a node has few.
 const QUEUE: usize = 256;
+/// Quiet time after which the log is cut where it holds slots that were replaced.
+const QUIET: Duration = Duration::from_millis(100);
+/// Longest time between two attempts at it, also where it is never quiet.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long such an attempt waits for a reader of the file: slots wait as long.
+const SHORT_WAIT: Duration = Duration::from_millis(20);
 
 /// [`NodeStore`] in a SQLite file, which only its owner may read.
 ///
@@ -87,8 +94,8 @@ impl NodeStore for SqliteNodeStore {
 
 pub(super) struct Db {
     pub(super) connection: Connection,
-    /// Whether the log may hold a state that was replaced.
-    unerased: bool,
+    /// Since when the log may hold what was replaced.
+    unerased: Option<Instant>,
 }
 
 impl Db {
@@ -106,7 +113,7 @@ impl Db {
             )?
             .execute(params![stored, sealed])?;
         transaction.commit()?;
-        self.unerased = true;
+        self.note_replaced();
         match self.erase() {
             Ok(()) => Ok(version),
             Err(error) => {
@@ -116,12 +123,10 @@ impl Db {
         }
     }
 
-    /// Of something else that was replaced: it is tried again with the next replacement or check.
-    pub(super) fn erase_replaced(&mut self) {
-        self.unerased = true;
-        if let Err(error) = self.erase() {
-            tracing::warn!(%error, "what was replaced is not erased yet; this will be tried again");
-        }
+    /// Something was replaced: what it was goes from the log with the next replaced state or check, and else in the next quiet
+    /// moment.
+    pub(super) fn note_replaced(&mut self) {
+        self.unerased.get_or_insert_with(Instant::now);
     }
 
     fn check(&mut self, now: u64) -> Result<(), StoreError> {
@@ -136,11 +141,45 @@ impl Db {
     }
 
     fn erase(&mut self) -> Result<(), StoreError> {
-        if self.unerased {
+        if self.unerased.is_some() {
             truncate_log(&self.connection)?;
-            self.unerased = false;
+            self.unerased = None;
         }
         Ok(())
+    }
+
+    /// The same without letting what comes next wait for a reader of the file.
+    fn erase_quickly(&mut self) -> Result<(), StoreError> {
+        self.connection.busy_timeout(SHORT_WAIT)?;
+        let erased = self.erase();
+        self.connection.busy_timeout(schema::BUSY_TIMEOUT)?;
+        erased
+    }
+
+    /// Runs the jobs until nobody can send more.
+    fn work(&mut self, jobs: &Receiver<Job>) {
+        let mut pause = QUIET;
+        loop {
+            let job = match self.unerased {
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(since) if since.elapsed() >= LONGEST_PAUSE + pause => {
+                    Err(RecvTimeoutError::Timeout)
+                }
+                Some(_) => jobs.recv_timeout(pause),
+            };
+            match job {
+                Ok(job) => job(self),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => match self.erase_quickly() {
+                    Ok(()) => pause = QUIET,
+                    Err(error) => {
+                        tracing::warn!(%error, "a replaced slot is not erased yet; this will be tried again");
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        self.unerased = Some(Instant::now());
+                    }
+                },
+            }
+        }
     }
 }
 
@@ -171,7 +210,7 @@ impl Worker {
         let mut db = Db {
             connection,
             // A process that was killed between commit and erasure has left the log.
-            unerased: true,
+            unerased: Some(Instant::now()),
         };
         if let Err(error) = db.erase() {
             tracing::warn!(%error, "the log of an earlier run is not erased yet; this will be tried again");
@@ -179,7 +218,7 @@ impl Worker {
         let (sender, receiver): (_, Receiver<Job>) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("trefoil-store-node".to_owned())
-            .spawn(move || receiver.into_iter().for_each(|job| job(&mut db)))
+            .spawn(move || db.work(&receiver))
             .map_err(StoreError::backend)?;
         Ok(Self {
             jobs: Some(sender),

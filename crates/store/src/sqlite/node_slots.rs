@@ -53,8 +53,9 @@ fn load(connection: &Connection, slot: SlotId) -> Result<Option<StoredSlot>, Sto
     }))
 }
 
-/// One statement is one transaction. What it replaces may hold a key that is destroyed now, so the log is cut behind it; where
-/// somebody else reads the file, the next replacement, check or opening tries again.
+/// One statement is one transaction. What it replaces may hold a key that is destroyed now. Its page is overwritten at once
+/// (`secure_delete`); the log that still has the old page is cut in a quiet moment and not at each guess, which would cost two
+/// more disk syncs. What lies there meanwhile is sealed by the node.
 fn replace(db: &mut Db, slot: SlotId, expected: u64, bytes: &[u8]) -> Result<(), StoreError> {
     let replaced = db
         .connection
@@ -63,7 +64,7 @@ fn replace(db: &mut Db, slot: SlotId, expected: u64, bytes: &[u8]) -> Result<(),
         )?
         .execute(params![slot.as_bytes(), to_sql(expected), bytes])?;
     changed(replaced)?;
-    db.erase_replaced();
+    db.note_replaced();
     Ok(())
 }
 

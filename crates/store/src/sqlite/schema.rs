@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::error::StoreError;
 
 /// How long a connection waits for the file lock of another one.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const CACHED_STATEMENTS: usize = 64;
 /// Pages (of 4 KiB) in the log after which it is copied into the database, at the latest.
 const CHECKPOINT_PAGES: u32 = 4000;
@@ -24,9 +24,20 @@ pub(super) struct Schema {
     steps: &'static [&'static str],
 }
 
+#[cfg(test)]
+impl Schema {
+    /// As it was at an earlier version.
+    pub(super) fn up_to(&self, version: usize) -> Self {
+        Self {
+            application_id: self.application_id,
+            steps: self.steps.get(..version).unwrap_or_default(),
+        }
+    }
+}
+
 pub(super) const RECORDS: Schema = Schema {
     application_id: 0x5472_6672,
-    steps: &[RECORDS_1, RECORDS_SLOTS],
+    steps: &[RECORDS_1, RECORDS_SLOTS, RECORDS_MAILBOXES],
 };
 pub(super) const NONCES: Schema = Schema {
     application_id: 0x5472_666e,
@@ -136,6 +147,28 @@ CREATE TABLE slots (
     record BLOB NOT NULL
 );
 CREATE INDEX slots_of_account ON slots (tenant, account_id, held);
+";
+
+const RECORDS_MAILBOXES: &str = "
+-- Short-lived ciphertexts between devices. A closed or expired mailbox keeps its row for a while without messages, so that its
+-- id is not used again.
+CREATE TABLE mailboxes (
+    tenant TEXT NOT NULL,
+    mailbox_id BLOB NOT NULL,
+    -- Whose session made it.
+    account_id BLOB NOT NULL,
+    expires INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    old_1 BLOB,
+    old_2 BLOB,
+    old_3 BLOB,
+    new_1 BLOB,
+    new_2 BLOB,
+    new_3 BLOB,
+    PRIMARY KEY (tenant, mailbox_id)
+);
+CREATE INDEX mailboxes_of_account ON mailboxes (tenant, account_id, open);
+CREATE INDEX mailboxes_by_end ON mailboxes (open, expires);
 ";
 
 const NONCES_1: &str = "
@@ -330,7 +363,7 @@ mod tests {
             .execute("INSERT INTO tombstones VALUES ('t', x'00', 1)", [])
             .unwrap();
         let upgraded = open_writer(&path, &RECORDS, None).unwrap();
-        for (table, rows) in [("tombstones", 1), ("slots", 0)] {
+        for (table, rows) in [("tombstones", 1), ("slots", 0), ("mailboxes", 0)] {
             let count: i64 = upgraded
                 .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
                     row.get(0)

@@ -38,7 +38,9 @@ impl Draft<'_> {
         }
         // A failed attempt on top of the same revision has left one that no commit can have enrolled elsewhere.
         let left = state.secrets(&core.tenant).filter(|kept| {
-            kept.account_id() == record.account_id && kept.pending_since() == Some(record.revision)
+            kept.account_id() == record.account_id
+                && kept.pending_since() == Some(record.revision)
+                && kept.contact_of().is_none()
         });
         let secret = match left.last() {
             Some(left) => left.factor_secret().clone(),

@@ -3,6 +3,7 @@ use trefoil_client::slots::EnrolError;
 use trefoil_factors::DrillError;
 use trefoil_factors::device::{DeviceStoreError, PinConflict, UpdateError};
 use trefoil_factors::knowledge::{NormaliseError, StretchError};
+use trefoil_factors::passkey::PasskeyError;
 use trefoil_protocol::change::ChangeError;
 use trefoil_protocol::factor::FactorKind;
 use trefoil_protocol::record::RecordError;
@@ -34,6 +35,9 @@ pub enum DraftError {
         /// What it should be.
         kind: FactorKind,
     },
+    /// No passkey was made, or it cannot keep a secret.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyError),
     /// What the user knows cannot be used.
     #[error(transparent)]
     Knowledge(#[from] NormaliseError),
@@ -55,6 +59,17 @@ pub enum CommitError {
     /// The change is not allowed, or needs a risk to be accepted.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// Social logins that are, or may be, of one identity would open the account without any other factor: only if the user
+    /// accepts it, by [`super::Draft::accept_one_identity`].
+    #[error("{}", crate::custody::one_identity(factors, *threshold, *certain))]
+    OneIdentity {
+        /// Which ones, by the indices that they have or would get.
+        factors: Vec<u32>,
+        /// How many factors would be needed.
+        threshold: u8,
+        /// Whether that they are of one identity is known; else it cannot be told.
+        certain: bool,
+    },
     /// The server did not take it, or its answer was lost: the same draft can be committed again.
     #[error(transparent)]
     Metadata(#[from] metadata::CommitError),

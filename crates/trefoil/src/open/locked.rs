@@ -28,6 +28,10 @@ pub struct Locked {
 pub(crate) struct SocialIdentity {
     pub(crate) verifier: VerifierId,
     pub(crate) generation: u32,
+    /// A hash of the user as the nodes name it.
+    pub(crate) identity: String,
+    /// A hash of the e-mail address, where the ID token carries one.
+    pub(crate) email: Option<String>,
 }
 
 #[derive(Debug)]
@@ -102,7 +106,7 @@ impl Locked {
         matches!(&self.outcome, Outcome::Found(found) if found.response.removed.contains(&keys.locator()))
     }
 
-    pub(super) fn into_found(self) -> Option<Found> {
+    pub(crate) fn into_found(self) -> Option<Found> {
         match self.outcome {
             Outcome::Found(found) => Some(*found),
             Outcome::NoAccount => None,

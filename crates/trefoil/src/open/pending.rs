@@ -3,6 +3,7 @@ use std::sync::Arc;
 use trefoil_protocol::factor::FactorKeys;
 use trefoil_protocol::guess::Knowledge;
 use trefoil_protocol::opening::Opening;
+use trefoil_protocol::pairing::LentShare;
 use trefoil_protocol::state::FactorNote;
 
 use super::locked::{begin, complete, ready};
@@ -11,27 +12,31 @@ use crate::core::Core;
 use crate::factor::Factor;
 use crate::guess::{GuessError, Known, Unfinished, Used, guess};
 use crate::login::{LoginError, authenticate};
+use crate::pairing::{ContactShare, HelpRequest, PairError};
 
 /// Some factors were accepted, more are needed.
 #[derive(Debug)]
 pub struct Pending {
     core: Arc<Core>,
-    found: Found,
+    found: Box<Found>,
     opening: Opening,
     /// A guess that came to no end.
     unfinished: Option<Box<Unfinished>>,
     /// Factors that were opened by a guess.
     used: Vec<Used>,
+    /// Shares that contacts lent.
+    lent: Vec<LentShare>,
 }
 
 impl Pending {
-    pub(super) const fn new(core: Arc<Core>, found: Found, opening: Opening) -> Self {
+    pub(super) fn new(core: Arc<Core>, found: Found, opening: Opening) -> Self {
         Self {
             core,
-            found,
+            found: found.into(),
             opening,
             unfinished: None,
             used: Vec::new(),
+            lent: Vec::new(),
         }
     }
 
@@ -43,8 +48,10 @@ impl Pending {
 
     /// The factors that could help: kind, label, hints and when they were last proven.
     pub fn available(&self) -> impl Iterator<Item = &FactorNote> {
-        let held = self.opening.held();
-        let given = move |note: &&FactorNote| held.iter().all(|held| held.index != note.index);
+        let (held, lent) = (self.opening.held(), self.opening.lent());
+        let given = move |note: &&FactorNote| {
+            held.iter().all(|held| held.index != note.index) && !lent.contains(&note.index)
+        };
         self.opening.state().factors.iter().filter(given)
     }
 
@@ -57,8 +64,37 @@ impl Pending {
         if let Standing::Older { error, .. } = found.standing {
             return Err(LoginError::from(error).into());
         }
-        self.opening = begin(&found)?;
-        self.found = found;
+        let mut opening = begin(&found)?;
+        // A share of an epoch that is over meanwhile is worth nothing any more: the contact has to be asked again.
+        self.lent.retain(|lent| {
+            let taken = opening.add_share(lent);
+            if let Err(error) = &taken {
+                tracing::warn!(%error, "a contact's share does not fit any more");
+            }
+            taken.is_ok()
+        });
+        self.opening = opening;
+        self.found = found.into();
+        Ok(self)
+    }
+
+    /// Asks a trusted contact of the account for its share. `label` is this user's name for the contact.
+    ///
+    /// # Errors
+    /// [`PairError::Pairing`] for a label that is too long.
+    pub fn ask_contact(&self, label: impl Into<String>) -> Result<HelpRequest, PairError> {
+        let account = self.found.served.account_id;
+        HelpRequest::begin(Arc::clone(&self.core), account, label.into())
+    }
+
+    /// Adds the share that a contact lent.
+    ///
+    /// # Errors
+    /// [`OpenError::Opening`] for a share that is wrong, of another epoch or account, or of a factor that was given already;
+    /// what was accepted before stays accepted.
+    pub fn accept(&mut self, share: ContactShare) -> Result<&mut Self, OpenError> {
+        self.opening.add_share(&share.0)?;
+        self.lent.push(share.0);
         Ok(self)
     }
 

@@ -1,6 +1,7 @@
 //! A guess: whatever is lost, it costs one, and a right one costs nothing in the end.
 
 use trefoil::{GuessError, Pending};
+use trefoil_testkit::faults::Fault;
 
 use super::cuts::*;
 use crate::common::{Phone, ready};
@@ -90,4 +91,31 @@ async fn a_client_that_dies_in_a_right_guess_has_spent_one_at_most_until_the_nex
         assert_eq!(keeper.left_after_a_wrong_one().await, 9, "{cut}");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guess_that_arrives_after_its_unlocking_is_not_counted() {
+    let world = world().await;
+    let keeper = Keeper::with_pin(&world, "alice".to_owned()).await;
+    let mut pending = keeper.pending(&keeper.phone).await;
+    // The server is asked first, then the nodes: of the last one nothing is heard until all is over.
+    keeper.phone.wire.reset();
+    let late = std::time::Duration::from_millis(300);
+    keeper.phone.wire.at(4, Fault::Late(late));
+    pending.guess(pin(OLD)).await.unwrap();
+    keeper.same(ready(pending.open().await.unwrap()));
+    tokio::time::sleep(4 * late).await;
+
+    // With the first one away the last one has to be heard.
+    let phone = Phone::new();
+    let mut pending = keeper.pending(&phone).await;
+    let first = format!("{}/v1/slots", world.nodes[0].url());
+    phone.wire.when(
+        move |request| request.url.as_str().starts_with(&first),
+        Fault::CutBefore,
+    );
+    match guess(&mut pending, WRONG).await.unwrap_err() {
+        GuessError::Wrong { left, .. } => assert_eq!(left, 9),
+        error => panic!("{error}"),
+    }
 }

@@ -436,8 +436,11 @@ impl User {
     async fn social_login(&self, app: &Trefoil) -> Result<Opened, Failure> {
         let (verifier, provider) = self.provider()?;
         let login = app.begin_login();
-        let claims = provider.claims(&self.subject).nonce(&login.oidc_nonce());
-        let id_token = provider.id_token(&claims).map_err(broken)?;
+        let address = format!("{}@example.com", self.subject);
+        let claims = provider.claims(&self.subject).email(&address, true);
+        let id_token = provider
+            .id_token(&claims.nonce(&login.oidc_nonce()))
+            .map_err(broken)?;
         Ok(login.complete(verifier, &id_token).await?.open().await?)
     }
 
@@ -450,8 +453,13 @@ impl User {
             .ok_or_else(|| broken("no second provider"))?;
         let login = app.begin_login();
         let subject = format!("{}-at-{verifier}", self.subject);
-        let claims = provider.claims(&subject).nonce(&login.oidc_nonce());
-        let id_token = provider.id_token(&claims).map_err(broken)?;
+        // Another person's, as far as can be told: a second login of the same identity would be no second factor.
+        let claims = provider
+            .claims(&subject)
+            .email(&format!("{subject}@example.com"), true);
+        let id_token = provider
+            .id_token(&claims.nonce(&login.oidc_nonce()))
+            .map_err(broken)?;
         Ok(login.factor(verifier, &id_token, 0).await?)
     }
 

@@ -41,7 +41,7 @@ pub(super) fn bring(ui: Ui, given: &Factors) -> Result<Vec<Known>, Failure> {
         known.push(Password::entered(line(&source.read(ui, "password")?))?.into());
     }
     if let Some(source) = Source::of(given.answers_file.as_deref(), false) {
-        known.push(parse_answers(&source.read(ui, "answers")?)?.into());
+        known.push(parse_answers(&source.read_lines(ui, "answers")?)?.into());
     }
     Ok(known)
 }

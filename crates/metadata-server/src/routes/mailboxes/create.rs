@@ -1,0 +1,29 @@
+//! `PUT /v1/{tenant}/accounts/{id}/mailboxes/{mailbox}`: make a mailbox, with the old side's first message.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use trefoil_protocol::pairing::{CreateMailboxRequest, MAILBOX_SECONDS, MailboxResponse};
+use trefoil_store::NewMailbox;
+
+use super::response;
+use crate::access::{InSession, OfMailbox};
+use crate::body::Json;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+
+pub(in crate::routes) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    InSession(caller): InSession,
+    OfMailbox(id): OfMailbox,
+    Json(request): Json<CreateMailboxRequest>,
+) -> Answer<axum::Json<MailboxResponse>> {
+    let new = NewMailbox {
+        expires: caller.now.saturating_add(MAILBOX_SECONDS),
+        caller,
+        id,
+        message: request.message,
+    };
+    let mailbox = server.store.create_mailbox(new).await?;
+    Ok(axum::Json(response(mailbox)))
+}

@@ -1,0 +1,29 @@
+//! `PUT /v1/{tenant}/mailboxes/{mailbox}/{role}/{step}`: put a message at its place.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+use trefoil_protocol::pairing::PutMessageRequest;
+use trefoil_store::PutMessage;
+
+use crate::access::{AtMailbox, AtPlace};
+use crate::body::Json;
+use crate::refusal::Answer;
+use crate::server::MetadataServer;
+
+pub(in crate::routes) async fn handle(
+    State(server): State<Arc<MetadataServer>>,
+    AtMailbox(mailbox): AtMailbox,
+    AtPlace { role, step }: AtPlace,
+    Json(request): Json<PutMessageRequest>,
+) -> Answer<StatusCode> {
+    let put = PutMessage {
+        mailbox,
+        role,
+        step,
+        message: request.message,
+    };
+    server.store.put_message(put).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
