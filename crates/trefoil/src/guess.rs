@@ -284,5 +284,5 @@ pub(crate) async fn stretch(
     let (input, cost) = (Arc::clone(input), cost.clone());
     tokio::task::spawn_blocking(move || input.stretch(&cost))
         .await
-        .unwrap_or(Err(StretchError))
+        .unwrap_or(Err(StretchError::Interrupted))
 }

@@ -50,14 +50,15 @@ impl Pin {
                 .zip(digits.iter().skip(1))
                 .all(|(a, b)| with(*a, *b))
         };
-        let row = step(|a, b| a == b)
-            || step(|a, b| a.checked_add(1) == Some(b))
-            || step(|a, b| b.checked_add(1) == Some(a));
-        if row {
-            return Err(Weakness {
-                reason: "Rows and repeated characters are tried first.".to_owned(),
-            }
-            .into());
+        let weak = |reason: &str| {
+            let reason = reason.to_owned();
+            Err(Weakness { reason }.into())
+        };
+        if step(|a, b| a == b) || step(next) || step(|a, b| next(b, a)) {
+            return weak("Rows and repeated characters are tried first.");
+        }
+        if is_date(&pin.0) {
+            return weak("It can be read as a date, and birthdays are tried first.");
         }
         strength::check(&pin.0, hints, GUESSES)?;
         Ok(pin)
@@ -91,6 +92,30 @@ impl Pin {
     pub fn input(&self, rule: u8) -> Result<Input, NormaliseError> {
         check_rule(rule)?;
         Ok(Input::new("pin", 0, &[self.0.as_bytes()]))
+    }
+}
+
+/// The next letter or digit; after 9 comes 0, as on a keyboard.
+fn next(a: u8, b: u8) -> bool {
+    a.checked_add(1) == Some(b) || (a == b'9' && b == b'0')
+}
+
+/// Six or eight digits that are day, month and year in an order that people write, or a month and a year. Whoever takes a
+/// device often knows its owner's birthday, and ten guesses are enough for that.
+fn is_date(digits: &str) -> bool {
+    let in_range = |from: usize, to: usize, range: core::ops::RangeInclusive<u32>| {
+        let part = digits.get(from..to).and_then(|part| part.parse().ok());
+        part.is_some_and(|part: u32| range.contains(&part))
+    };
+    let day = |at| in_range(at, at + 2, 1..=31);
+    let month = |at| in_range(at, at + 2, 1..=12);
+    let year = |at| in_range(at, at + 4, 1900..=2099);
+    let pair = |at| (day(at) && month(at + 2)) || (month(at) && day(at + 2));
+    match digits.len() {
+        _ if !digits.bytes().all(|byte| byte.is_ascii_digit()) => false,
+        6 => pair(0) || (month(2) && day(4)) || (year(0) && month(4)) || (month(0) && year(2)),
+        8 => (pair(0) && year(4)) || (year(0) && pair(4)),
+        _ => false,
     }
 }
 
@@ -128,6 +153,27 @@ mod tests {
         ] {
             let error = Pin::choose(bad, &[]).unwrap_err();
             assert!(matches!(error, PinError::Weak(_)), "{bad}: {error}");
+        }
+        for (bad, reason) in [
+            ("789012", "Rows"),
+            ("210987", "Rows"),
+            ("240683", "birthdays"),
+            ("062483", "birthdays"),
+            ("830624", "birthdays"),
+            ("198306", "birthdays"),
+            ("061983", "birthdays"),
+            ("24061983", "birthdays"),
+            ("19830624", "birthdays"),
+        ] {
+            let said = Pin::choose(bad, &[]).unwrap_err().to_string();
+            assert!(
+                said.contains(reason) && !said.contains(bad),
+                "{bad}: {said}"
+            );
+        }
+        // No dates: the 32nd, month 13, the year 1850, seven digits, a letter.
+        for good in ["320683", "241383", "24061850", "2406198", "24o683"] {
+            assert!(!is_date(good), "{good}");
         }
         for good in ["731842", "k7m2xq", "580293"] {
             assert!(Pin::choose(good, &[]).is_ok(), "{good}");

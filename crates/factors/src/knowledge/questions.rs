@@ -60,6 +60,12 @@ pub enum QuestionsError {
     /// A question of the user's own that is empty or too long.
     #[error("question {0} must have 1 to {MAX_QUESTION} bytes")]
     QuestionLength(usize),
+    /// A question of the user's own with control characters or such that not every device knows.
+    #[error("question {0} contains a character that cannot be used")]
+    QuestionText(usize),
+    /// The question gives its answer away.
+    #[error("question {0} contains its answer: ask it in other words")]
+    AnswerInQuestion(usize),
     /// An answer cannot be used.
     #[error("the answer to question {question}: {source}")]
     Answer {
@@ -126,10 +132,7 @@ impl SecurityQuestions {
         let mut chosen: Vec<(Question, Zeroizing<String>)> = Vec::new();
         for (number, (question, answer)) in (1..).zip(entries) {
             let question = question.into_question();
-            let length = question.text.trim().len();
-            if length == 0 || question.text.len() > MAX_QUESTION {
-                return Err(QuestionsError::QuestionLength(number));
-            }
+            let asked = plain(&question.text, number)?;
             let answer = normalise::answer(&answer).map_err(|source| QuestionsError::Answer {
                 question: number,
                 source,
@@ -137,8 +140,11 @@ impl SecurityQuestions {
             if answer.chars().count() < LEAST_ANSWER {
                 return Err(QuestionsError::ShortAnswer(number));
             }
-            for (earlier, (asked, answered)) in (1..).zip(&chosen) {
-                if asked.text.trim() == question.text.trim() {
+            if asked.contains(answer.as_str()) {
+                return Err(QuestionsError::AnswerInQuestion(number));
+            }
+            for (earlier, (before, answered)) in (1..).zip(&chosen) {
+                if plain(&before.text, earlier)? == asked {
                     return Err(QuestionsError::SameQuestion(number));
                 }
                 if *answered == answer {
@@ -165,7 +171,8 @@ impl SecurityQuestions {
     /// The easiest set of answers is what an attacker goes for.
     fn check_strength(&self) -> Result<(), Weakness> {
         let tries = |(asked, answer): &(Question, Zeroizing<String>)| {
-            strength::tries(answer, &[asked.text.as_str()])
+            let words: Vec<&str> = asked.text.split(|c: char| !c.is_alphanumeric()).collect();
+            strength::tries(answer, &words)
         };
         let mut tries: Vec<u64> = self.entries.iter().map(tries).collect();
         tries.sort_unstable();
@@ -208,6 +215,22 @@ impl SecurityQuestions {
     }
 }
 
+/// A question as it is compared.
+fn plain(question: &str, number: usize) -> Result<Zeroizing<String>, QuestionsError> {
+    if question.len() > MAX_QUESTION {
+        return Err(QuestionsError::QuestionLength(number));
+    }
+    if question.chars().any(char::is_control) {
+        return Err(QuestionsError::QuestionText(number));
+    }
+    normalise::answer(question).map_err(|error| match error {
+        NormaliseError::Empty | NormaliseError::TooLong(_) => {
+            QuestionsError::QuestionLength(number)
+        }
+        _ => QuestionsError::QuestionText(number),
+    })
+}
+
 impl NewQuestion {
     fn into_question(self) -> Question {
         match self {
@@ -242,7 +265,7 @@ impl Answers {
         };
         check_rule(*rule).map_err(AnswersError::Unknown)?;
         let (needed, given) = (usize::from(*needed), self.0.len());
-        if given != needed {
+        if given != needed || given == 0 {
             return Err(AnswersError::Count { needed, given });
         }
         let mut normal: Vec<Option<Zeroizing<String>>> = vec![None; questions.len()];

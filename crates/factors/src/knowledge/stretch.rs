@@ -1,6 +1,6 @@
 //! Argon2id (RFC 9106) over what the user knows.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use core::fmt;
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
@@ -32,12 +32,22 @@ pub struct Input {
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Stretched([u8; 32]);
 
-/// The cost is out of range, or there is not enough memory.
+/// Why something was not stretched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the stored cost of stretching is out of range: the account's state is damaged, or was made by other software"
-)]
-pub struct StretchError;
+#[non_exhaustive]
+pub enum StretchError {
+    /// The cost is out of range.
+    #[error(
+        "the stored cost of stretching is out of range: the account's state is damaged, or was made by other software"
+    )]
+    OutOfRange,
+    /// The memory that the cost asks for is not there.
+    #[error("stretching needs {0} KiB of memory: close other programs, or use another device")]
+    NoMemory(u32),
+    /// The thread that did the work has ended.
+    #[error("stretching was interrupted: try again")]
+    Interrupted,
+}
 
 impl Cost {
     /// RFC 9106 section 4, the second recommendation, with one lane: 64 MiB, three passes.
@@ -98,24 +108,39 @@ impl Input {
     /// Stretches it; takes as long as `cost` says and belongs on a thread that may block.
     ///
     /// # Errors
-    /// [`StretchError`] for a cost that is out of range.
+    /// [`StretchError`] for a cost that is out of range, or memory that is not there.
     pub fn stretch(&self, cost: &StretchCost) -> Result<Stretched, StretchError> {
         let bounds = (8..=1024 * 1024).contains(&cost.memory_kib)
             && (1..=16).contains(&cost.passes)
             && (1..=16).contains(&cost.lanes)
             && (SALT..=64).contains(&cost.salt.as_bytes().len());
         if !bounds {
-            return Err(StretchError);
+            return Err(StretchError::OutOfRange);
         }
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32));
-        let params = params.map_err(|_| StretchError)?;
+        let params = params.map_err(|_| StretchError::OutOfRange)?;
+        // The crate's own memory is given back unwiped; what is left there tests guesses without any server.
+        let mut memory = blocks(&params).ok_or(StretchError::NoMemory(cost.memory_kib))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut out = Stretched([0; 32]);
         argon2
-            .hash_password_into(&self.bytes, cost.salt.as_bytes(), &mut out.0)
-            .map_err(|_| StretchError)?;
+            .hash_password_into_with_memory(
+                &self.bytes,
+                cost.salt.as_bytes(),
+                &mut out.0,
+                memory.as_mut_slice(),
+            )
+            .map_err(|_| StretchError::OutOfRange)?;
         Ok(out)
     }
+}
+
+/// Wiped when dropped. `None` where there is not enough memory.
+fn blocks(params: &Params) -> Option<Zeroizing<Vec<Block>>> {
+    let mut memory = Zeroizing::new(Vec::new());
+    memory.try_reserve_exact(params.block_count()).ok()?;
+    memory.resize(params.block_count(), Block::new());
+    Some(memory)
 }
 
 impl Stretched {
@@ -181,6 +206,37 @@ mod tests {
         );
     }
 
+    /// The memory that is made here gives what the crate's own does.
+    #[test]
+    fn as_the_crate_does_it() {
+        let input = Input::new("pin", 0, &[b"731842"]);
+        for (memory, passes, lanes) in [(8, 1, 1), (67, 2, 1), (130, 3, 4)] {
+            let params = Params::new(memory, passes, lanes, Some(32)).unwrap();
+            let mut expected = [0; 32];
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+                .hash_password_into(b"trefoil/v1/pin\x00731842", &[2; 16], &mut expected)
+                .unwrap();
+            let stretched = input.stretch(&cost(memory, passes, lanes)).unwrap();
+            assert_eq!(*stretched.expose_secret(), expected);
+        }
+    }
+
+    /// Pinned at the default cost: a change here locks everybody out.
+    #[test]
+    fn the_default_gives_this() {
+        let stored = StretchCost {
+            memory_kib: Cost::DEFAULT.memory_kib,
+            passes: Cost::DEFAULT.passes,
+            lanes: Cost::DEFAULT.lanes,
+            salt: Blob::new((0..16).collect()),
+        };
+        let input = Input::new("password", 0, &["correct horse battery".as_bytes()]);
+        assert_eq!(
+            hex::encode(input.stretch(&stored).unwrap().expose_secret()),
+            "35bf609ef5981a57a2e95e3f5f92c0ba3bd318e605d5013933ec5d71cc6421b7"
+        );
+    }
+
     #[test]
     fn purposes_salts_and_costs_keep_results_apart() {
         let one = Input::new("password", 0, &[b"secret"]);
@@ -220,11 +276,11 @@ mod tests {
             cost(64, 1, 17),
             cost(7, 1, 1),
         ] {
-            assert_eq!(input.stretch(&bad), Err(StretchError));
+            assert_eq!(input.stretch(&bad), Err(StretchError::OutOfRange));
         }
         let mut salt = cost(64, 1, 1);
         salt.salt = Blob::new(vec![1; 7]);
-        assert_eq!(input.stretch(&salt), Err(StretchError));
+        assert_eq!(input.stretch(&salt), Err(StretchError::OutOfRange));
     }
 
     #[test]

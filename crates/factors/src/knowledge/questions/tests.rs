@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn text(text: &str) -> Zeroizing<String> {
@@ -98,6 +100,26 @@ fn what_cannot_be_set_up_is_named() {
     let mut empty = five(ANSWERS);
     empty[1].0 = NewQuestion::Own("  ".to_owned());
     assert_eq!(refused(3, empty), QuestionsError::QuestionLength(2));
+    for (text, expected) in [
+        ("Which\u{1b}[2J colour?", QuestionsError::QuestionText(2)),
+        ("Which \u{378}?", QuestionsError::QuestionText(2)),
+        (
+            "Whose MARZIPAN was it?",
+            QuestionsError::AnswerInQuestion(2),
+        ),
+        ("\u{200b}", QuestionsError::QuestionLength(2)),
+    ] {
+        let mut own = five(ANSWERS);
+        own[1].0 = NewQuestion::Own(text.to_owned());
+        assert_eq!(refused(3, own), expected);
+    }
+    let mut long = five(ANSWERS);
+    long[1].0 = NewQuestion::Own("x".repeat(201));
+    assert_eq!(refused(3, long), QuestionsError::QuestionLength(2));
+    // Another case and other blanks are no other question.
+    let mut spelled = five(ANSWERS);
+    spelled[4].0 = NewQuestion::Own(format!("  {} ", BANK[0].text.to_uppercase()));
+    assert_eq!(refused(3, spelled), QuestionsError::SameQuestion(5));
     let mut same = ANSWERS;
     same[3] = " BLUE  heron";
     assert_eq!(refused(3, five(same)), QuestionsError::SameAnswer(1, 4));
@@ -156,4 +178,37 @@ fn the_bank_has_distinct_questions() {
     let texts: BTreeSet<_> = BANK.iter().map(|question| question.text).collect();
     assert_eq!((ids.len(), texts.len()), (BANK.len(), BANK.len()));
     assert!(BANK.len() >= 20);
+}
+
+/// Pinned: a change here locks out everybody who set up questions.
+#[test]
+fn these_answers_give_this() {
+    let set_up = SecurityQuestions::choose(3, five(ANSWERS)).unwrap();
+    let inputs = set_up.inputs();
+    let subsets: Vec<u16> = inputs.iter().map(Input::subset).collect();
+    assert_eq!(subsets, [7, 11, 13, 14, 19, 21, 22, 25, 26, 28]);
+    let first = inputs[0].stretch(&cost()).unwrap();
+    assert_eq!(
+        hex::encode(first.expose_secret()),
+        "b4dd20a7271360dcceaf8d3f412d12f64c5762d11e5136e18f64a5af40684173"
+    );
+}
+
+/// Different answers, or the same to other questions, never become the same bytes.
+#[test]
+fn no_two_tries_are_the_same() {
+    let known = SecurityQuestions::choose(3, five(ANSWERS))
+        .unwrap()
+        .knowledge();
+    let answers = || proptest::collection::btree_map(1_usize..=5, "[ab]{1,3}", 3);
+    let of = |answers: &std::collections::BTreeMap<usize, String>| {
+        let answers = answers
+            .iter()
+            .map(|(number, answer)| (*number, text(answer)));
+        let input = Answers::new(answers).input(&known).unwrap();
+        input.stretch(&cost()).unwrap()
+    };
+    proptest!(|(one in answers(), other in answers())| {
+        prop_assert_eq!(one == other, of(&one) == of(&other));
+    });
 }
