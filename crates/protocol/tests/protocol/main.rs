@@ -20,6 +20,7 @@ mod lending;
 mod opening;
 mod records;
 mod restoring;
+mod rounds;
 mod secrets;
 mod size;
 mod support;

@@ -8,6 +8,8 @@ mod error;
 mod guess;
 mod list;
 mod record;
+#[cfg(test)]
+mod tests;
 mod unlock;
 
 pub use enrol::OpenedEnrolment;
