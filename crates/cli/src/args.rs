@@ -1,5 +1,7 @@
 //! The command line.
 
+mod pairing;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,6 +11,8 @@ use trefoil::{Tenant, VerifierId};
 use trefoil_client::transport::is_secure;
 
 use crate::failure::EXIT_CODES;
+
+pub(crate) use pairing::{Approval, Ask, Contact, Device, Lend, Request};
 
 /// A wallet key in several factors and no single hand.
 #[derive(Debug, Parser)]
@@ -349,6 +353,12 @@ pub(crate) enum WalletCommand {
     /// The factors of the wallet
     #[command(subcommand)]
     Factor(Factor),
+    /// Other devices of yours
+    #[command(subcommand)]
+    Device(Device),
+    /// Trusted contacts, yours and those you are
+    #[command(subcommand)]
+    Contact(Contact),
     /// Open the wallet with any factors, or offline from a recovery kit
     Open(Open),
     /// Open the wallet offline from a recovery kit, with every server gone
@@ -602,6 +612,9 @@ pub(crate) struct FactorAdd {
     /// The new social login's provider
     #[arg(long, value_name = "VERIFIER")]
     pub(crate) new_verifier: Option<VerifierId>,
+    /// Accept that whoever takes one identity opens the wallet alone, where several of its logins are enough factors
+    #[arg(long)]
+    pub(crate) accept_one_identity: bool,
     #[command(flatten)]
     pub(crate) new_browser: NewBrowser,
     #[command(flatten)]

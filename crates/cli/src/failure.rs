@@ -1,5 +1,7 @@
 //! What went wrong, as a user or a script needs it: an exit code by what to do next, a stable code, plain words.
 
+mod pairing;
+
 use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
@@ -419,6 +421,7 @@ fn commit(error: &CommitError) -> (Exit, &'static str) {
     match error {
         CommitError::NotProven(_) => (Exit::Input, "not_proven"),
         CommitError::Change(error) => change(error),
+        CommitError::OneIdentity { .. } => (Exit::Refused, "one_identity"),
         CommitError::Metadata(error) => metadata_commit(error),
         CommitError::Enrol(error) => enrol(error),
         // The change has landed; opening the account again shows it.

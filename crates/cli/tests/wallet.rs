@@ -250,7 +250,8 @@ fn factors_come_and_go() {
         (&added["factor"]["index"], &added["factors"]),
         (&json!(4), &json!(4))
     );
-    let added = wallet(&[
+    // Development logins name no e-mail address: whether two of different providers are one person's cannot be told.
+    let add = [
         "factor",
         "add",
         "social",
@@ -258,11 +259,24 @@ fn factors_come_and_go() {
         "alice2",
         "--label",
         "work",
-    ])
-    .ok();
+    ];
+    assert_eq!(wallet(&add).error(), refused("one_identity"));
+    let listed = wallet(&["factor", "list"]).ok();
+    assert_eq!(
+        (kinds(&listed).len(), &listed["consequences"]),
+        (4, &json!([]))
+    );
+    let added = wallet(&[add.as_slice(), &["--accept-one-identity"]].concat()).ok();
     assert_eq!(
         (&added["factor"]["index"], &added["factor"]["label"]),
         (&json!(5), &json!("work"))
+    );
+    let listed = wallet(&["factor", "list"]).ok();
+    let text = "whether factors 1 and 5 are logins of one identity cannot be told: if they are, whoever takes it has both \
+                factors";
+    assert_eq!(
+        listed["consequences"],
+        json!([{ "kind": "unknown_identity", "factors": [1, 5], "text": text }])
     );
     assert_eq!(
         wallet(&["factor", "add", "social"]).error(),

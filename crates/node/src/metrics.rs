@@ -31,6 +31,8 @@ pub struct Metrics {
     evaluation: Histogram,
     limited: Family<LimitedLabels, Counter>,
     epoch: Gauge,
+    guesses: Family<OutcomeLabels, Counter>,
+    slots: Family<SlotLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,6 +72,35 @@ struct FetchLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SlotLabels {
+    event: SlotEvent,
+}
+
+/// What became of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SlotEvent {
+    Enrolled,
+    Destroyed,
+    Deleted,
+}
+
+impl EncodeLabelValue for SlotEvent {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Enrolled => "enrolled",
+            Self::Destroyed => "destroyed",
+            Self::Deleted => "deleted",
+        };
+        EncodeLabelValue::encode(&name, encoder)
+    }
+}
+
 impl KeyFetches {
     pub(crate) fn count(&self, ok: bool) {
         let outcome = if ok { "ok" } else { "failed" };
@@ -84,12 +115,24 @@ impl Metrics {
         let evaluation = Histogram::new(LATENCY);
         let limited = Family::<LimitedLabels, Counter>::default();
         let epoch = Gauge::default();
+        let guesses = Family::<OutcomeLabels, Counter>::default();
+        let slots = Family::<SlotLabels, Counter>::default();
         // Seen from the start, so that a first increase is an increase.
         for kind in [Limited::Address, Limited::User] {
             drop(limited.get_or_create(&LimitedLabels { kind }));
         }
         for outcome in ["ok", "failed"] {
             drop(fetches.0.get_or_create(&FetchLabels { outcome }));
+        }
+        for outcome in ["counted", "repeated"] {
+            drop(guesses.get_or_create(&OutcomeLabels { outcome }));
+        }
+        for event in [
+            SlotEvent::Enrolled,
+            SlotEvent::Destroyed,
+            SlotEvent::Deleted,
+        ] {
+            drop(slots.get_or_create(&SlotLabels { event }));
         }
         let mut registry = Registry::with_prefix("trefoil_node");
         registry.register(
@@ -123,12 +166,24 @@ impl Metrics {
             "The newest epoch in which the node answers, 0 without a share",
             epoch.clone(),
         );
+        registry.register(
+            "guesses",
+            "Guesses at slots by outcome: counted, repeated, or the problem's code",
+            guesses.clone(),
+        );
+        registry.register(
+            "slots",
+            "Slots by what became of them: enrolled, destroyed by the last guess, or deleted",
+            slots.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             requests,
             evaluation,
             limited,
             epoch,
+            guesses,
+            slots,
         }
     }
 
@@ -150,6 +205,14 @@ impl Metrics {
 
     pub(crate) fn limited(&self, kind: Limited) {
         self.limited.get_or_create(&LimitedLabels { kind }).inc();
+    }
+
+    pub(crate) fn guess(&self, outcome: &'static str) {
+        self.guesses.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    pub(crate) fn slot(&self, event: SlotEvent) {
+        self.slots.get_or_create(&SlotLabels { event }).inc();
     }
 
     /// Everything, as OpenMetrics 1.0 text.
@@ -203,6 +266,8 @@ mod tests {
         metrics.evaluated(Duration::from_micros(1500));
         metrics.limited(Limited::User);
         metrics.set_epoch(7);
+        metrics.guess("guesses_spent");
+        metrics.slot(SlotEvent::Destroyed);
         fetches.count(true);
         let text = metrics.encode();
         for line in [
@@ -216,6 +281,10 @@ mod tests {
             "trefoil_node_key_fetches_total{outcome=\"ok\"} 1",
             "trefoil_node_key_fetches_total{outcome=\"failed\"} 0",
             "trefoil_node_epoch 7",
+            "trefoil_node_guesses_total{outcome=\"counted\"} 0",
+            "trefoil_node_guesses_total{outcome=\"guesses_spent\"} 1",
+            "trefoil_node_slots_total{event=\"destroyed\"} 1",
+            "trefoil_node_slots_total{event=\"deleted\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

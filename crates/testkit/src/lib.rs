@@ -12,3 +12,5 @@ pub mod passkey;
 pub mod proxy;
 #[cfg(feature = "servers")]
 pub mod servers;
+#[cfg(feature = "servers")]
+pub mod smtp;

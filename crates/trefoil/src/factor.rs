@@ -1,7 +1,7 @@
 //! Factors that the user brings along.
 
 use trefoil_factors::passkey::Passkey;
-use trefoil_factors::{DappShare, RecoveryPhrase};
+use trefoil_factors::{DappShare, EmailBackup, RecoveryPhrase};
 use trefoil_protocol::factor::{FactorKeys, FactorKind, FactorSecret};
 use trefoil_protocol::tenant::Tenant;
 
@@ -47,6 +47,12 @@ impl From<DappShare> for Factor {
 impl From<Passkey> for Factor {
     fn from(passkey: Passkey) -> Self {
         Self::new(FactorKind::Passkey, passkey.factor_secret())
+    }
+}
+
+impl From<EmailBackup> for Factor {
+    fn from(backup: EmailBackup) -> Self {
+        Self::new(FactorKind::EmailBackup, backup.factor_secret())
     }
 }
 

@@ -3,6 +3,7 @@
 mod account;
 mod builder;
 mod core;
+mod custody;
 mod draft;
 mod ethereum;
 mod factor;
@@ -17,6 +18,7 @@ mod slots;
 
 pub use account::{Account, AccountError, WalletSignature};
 pub use builder::{BuildError, Trefoil, TrefoilBuilder};
+pub use custody::Consequence;
 pub use draft::{CommitError, Draft, DraftError};
 pub use ethereum::EthereumAddress;
 pub use factor::Factor;
@@ -32,15 +34,16 @@ pub use open::{
 pub use slots::Tended;
 
 pub use pairing::{
-    Approval, ContactOf, ContactShare, EnrolComparing, EnrolRequest, Enrolled, Help, HelpComparing,
-    HelpRequest, Joined, PairError,
+    Approval, Canceller, ContactOf, ContactShare, EnrolComparing, EnrolRequest, Enrolled, Help,
+    HelpComparing, HelpRequest, Joined, PairError,
 };
 
 pub use trefoil_client::{Clock, Environment, HttpTransport, RoundTrips, Transport};
 pub use trefoil_factors::device;
+pub use trefoil_factors::email;
 pub use trefoil_factors::knowledge;
 pub use trefoil_factors::passkey;
-pub use trefoil_factors::{DappShare, PhraseError, RecoveryPhrase, WordCount};
+pub use trefoil_factors::{DappShare, EmailBackup, PhraseError, RecoveryPhrase, WordCount};
 pub use trefoil_protocol::bytes::{AccountId, NetworkKey};
 pub use trefoil_protocol::event::Event;
 pub use trefoil_protocol::factor::FactorKind;

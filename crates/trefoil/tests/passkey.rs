@@ -124,8 +124,8 @@ async fn what_cannot_keep_a_secret_is_refused_before_anything_is_stored() {
     let refusals: [(&dyn PasskeyAuthenticator, PasskeyError); 4] = [
         (&SoftwareAuthenticator::without_prf(), PasskeyError::NoPrf),
         (&cancelled, PasskeyError::Cancelled),
-        (&Liar::ANOTHER_OUTPUT, PasskeyError::Unstable),
-        (&Liar::ANOTHER_CREDENTIAL, PasskeyError::OtherCredential),
+        (&Liar::new(false), PasskeyError::Unstable),
+        (&Liar::new(true), PasskeyError::OtherCredential),
     ];
     let revision = account.revision();
     for (authenticator, expected) in refusals {
@@ -170,14 +170,12 @@ struct Liar {
 }
 
 impl Liar {
-    const ANOTHER_OUTPUT: Self = Self {
-        uses: AtomicU8::new(0),
-        another_credential: false,
-    };
-    const ANOTHER_CREDENTIAL: Self = Self {
-        uses: AtomicU8::new(0),
-        another_credential: true,
-    };
+    const fn new(another_credential: bool) -> Self {
+        Self {
+            uses: AtomicU8::new(0),
+            another_credential,
+        }
+    }
 }
 
 impl PasskeyAuthenticator for Liar {

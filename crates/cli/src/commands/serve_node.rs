@@ -17,7 +17,7 @@ use trefoil_node::{
     PermitConfig, Stopwatch, load_secrets,
 };
 use trefoil_protocol::social::{NodeKey, NodeSecrets, VerifiedManifest};
-use trefoil_store::{MemorySlotStore, SqliteNodeStore};
+use trefoil_store::SqliteNodeStore;
 
 pub(super) use self::approvals::Approvals;
 use self::settings::{Data, Dealt, Settings, not_toml};
@@ -140,9 +140,12 @@ async fn open_node(settings: &Settings) -> Result<Node, Failure> {
             }
             node.with_slots(store, permits)
         }
+        (None, Some(_)) if !permits.is_empty() => {
+            let message = "data: is missing: a node that takes slots on permits must keep their counts in a directory of its own";
+            return Err(Failure::new(Exit::Usage, "bad_settings", message));
+        }
         (None, Some((manifest, secrets))) => Node::new(secrets, &manifest, verifier, clock, rng)
-            .map_err(|error| Failure::new(Exit::Usage, "bad_settings", error))?
-            .with_slots(Arc::new(MemorySlotStore::default()), permits),
+            .map_err(|error| Failure::new(Exit::Usage, "bad_settings", error))?,
         (None, None) => return Err(no_dealt_share()),
     };
     Ok(node

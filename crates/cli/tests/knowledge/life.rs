@@ -152,6 +152,12 @@ fn removed_it_is_no_factor() {
     let run = user.open("phone", "--pin-file", PIN);
     assert_eq!(run.error(), refused("unknown_factor"));
     user.opens("phone", "--password-file", PASSWORD);
+    // Of a kind there is one: of two PINs only the first could be used.
+    let second = user.file("second", PIN);
+    let add = ["factor", "add", "password", "--new-secret-file", &second];
+    let run = user.login("laptop", &add);
+    assert_eq!(run.error(), refused("not_allowed"));
+    assert!(message(&run).contains("factor change"), "{run:?}");
     // A removed factor takes its guesses along: the next one starts anew, and the old PIN may be chosen again.
     user.add("pin", PIN);
     assert_eq!(left(&user.open("phone", "--pin-file", WRONG_PIN)), 9);
@@ -303,7 +309,7 @@ fn who_writes_a_secret_as_an_argument_does_not_see_it_again() {
         let run = user.login("phone", &asked);
         assert_eq!(run.error(), (2, "usage".to_owned()), "{asked:?}");
     }
-    for kind in ["pin", "password", "questions"] {
+    for kind in ["password", "questions"] {
         let run = user.login("laptop", &["factor", "add", kind]);
         assert_eq!(run.error(), (2, "usage".to_owned()), "{kind}");
     }

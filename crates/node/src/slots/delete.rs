@@ -3,6 +3,7 @@
 use trefoil_protocol::guess::{SlotDeleteRequest, SlotRecord};
 
 use super::SlotsError;
+use crate::metrics::SlotEvent;
 use crate::node::Node;
 
 impl Node {
@@ -13,8 +14,13 @@ impl Node {
     /// [`SlotsError`].
     pub async fn delete_slot(&self, request: &SlotDeleteRequest) -> Result<(), SlotsError> {
         let ask = |record: &SlotRecord| record.delete(&request.deletion);
-        self.slots
+        let ((), ended) = self
+            .slots
             .change_held(request.slot, &mut self.rng(), ask)
-            .await
+            .await?;
+        if ended {
+            self.metrics.slot(SlotEvent::Deleted);
+        }
+        Ok(())
     }
 }

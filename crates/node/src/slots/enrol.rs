@@ -1,9 +1,13 @@
 //! `POST /v1/slots/enrol`: take in this node's part of a slot that one of its tenant's metadata servers permits.
 
-use trefoil_protocol::guess::{EnrolRequest, EvaluatorName, OpenedEnrolment, open_share};
+use trefoil_protocol::guess::{
+    EnrolRequest, EvaluatorName, OpenedEnrolment, SlotRecord, open_share,
+};
+use trefoil_protocol::social::NodeSecrets;
 use zeroize::Zeroizing;
 
 use super::SlotsError;
+use crate::metrics::SlotEvent;
 use crate::node::Node;
 
 impl Node {
@@ -18,10 +22,20 @@ impl Node {
         self.permits
             .check(request.permit.as_ref(), &enrolment, now)
             .map_err(|error| SlotsError::Slot(error.into()))?;
-        let share = self.open_slot_share(&enrolment, now)?;
-        let ask = |held: Option<&_>| Ok(enrolment.enrol(held, &share)?);
+        let ask = |held: Option<&SlotRecord>| {
+            // What is here already needs no share: the keys may have moved on since it came.
+            let share = match held {
+                Some(_) => Zeroizing::default(),
+                None => self.open_slot_share(&enrolment, now)?,
+            };
+            Ok(enrolment.enrol(held, &share)?)
+        };
         let slot = enrolment.content().slot;
-        self.slots.change(slot, &mut self.rng(), ask).await
+        let ((), enrolled) = self.slots.change(slot, &mut self.rng(), ask).await?;
+        if enrolled {
+            self.metrics.slot(SlotEvent::Enrolled);
+        }
+        Ok(())
     }
 
     /// Sealed to the key of any epoch in which this node still answers.
@@ -31,8 +45,13 @@ impl Node {
         now: u64,
     ) -> Result<Zeroizing<Vec<u8>>, SlotsError> {
         let serving = self.serving();
-        let mut keys = serving.lasting(now).map(|secrets| secrets.hpke());
+        // A node that left its network holds shares for a while, and what it has of slots; it takes no others.
+        if serving.place(now).is_none() {
+            return Err(SlotsError::NoShare);
+        }
+        let current = serving.newest(now).ok_or(SlotsError::NoShare)?;
+        let mut keys = serving.lasting(now).map(NodeSecrets::hpke);
         keys.find_map(|key| open_share(enrolment.content(), &key).ok())
-            .ok_or(SlotsError::OtherKey)
+            .ok_or(SlotsError::OtherKey { current })
     }
 }

@@ -10,8 +10,16 @@ pub enum SlotsError {
     #[error(transparent)]
     Slot(#[from] SlotError),
     /// The share is not sealed to a key that this node has.
-    #[error("the share is not sealed to a key of this node: fetch the network's current manifest")]
-    OtherKey,
+    #[error(
+        "the share is not sealed to a key of this node, which is in epoch {current}: fetch the network's current manifest"
+    )]
+    OtherKey {
+        /// The newest epoch in which it answers.
+        current: u32,
+    },
+    /// Not in the network's committee, or not yet: it keeps the slots that it has and takes no more.
+    #[error("this node has no share of its network's key now and takes no slots: leave it out")]
+    NoShare,
     /// The slot changes all the time, or the store has no time.
     #[error("the slot is busy: try again")]
     Busy,
@@ -38,7 +46,8 @@ impl SlotsError {
     pub const fn code(&self) -> ProblemCode {
         match self {
             Self::Slot(error) => error.code(),
-            Self::OtherKey => ProblemCode::OtherEpoch,
+            Self::OtherKey { .. } => ProblemCode::OtherEpoch,
+            Self::NoShare => ProblemCode::NoShare,
             Self::Busy | Self::Store(_) => ProblemCode::Unavailable,
             Self::Damaged => ProblemCode::Internal,
         }
@@ -46,8 +55,10 @@ impl SlotsError {
 
     pub(super) fn problem(&self) -> Problem {
         let mut problem = Problem::new(self.code(), self.to_string());
-        if let Self::Slot(error) = self {
-            problem.server_time = error.server_time();
+        match self {
+            Self::Slot(error) => problem.server_time = error.server_time(),
+            Self::OtherKey { current } => problem.epoch = Some(*current),
+            _ => {}
         }
         problem
     }

@@ -3,6 +3,7 @@
 use trefoil_protocol::guess::{EvaluatorName, GuessAnswer, GuessRequest, SlotRecord};
 
 use super::SlotsError;
+use crate::metrics::SlotEvent;
 use crate::node::Node;
 
 impl Node {
@@ -14,8 +15,19 @@ impl Node {
         let (name, now) = (EvaluatorName::Node(self.identity_key()), self.clock.now());
         let mut rng = self.rng();
         let ask = |record: &SlotRecord| record.guess(request, &name, now, &mut rng);
-        self.slots
+        let guessed = self
+            .slots
             .change_held(request.slot, &mut self.rng(), ask)
-            .await
+            .await;
+        self.metrics.guess(match &guessed {
+            Ok((_, true)) => "counted",
+            Ok((_, false)) => "repeated",
+            Err(error) => error.code().as_str(),
+        });
+        let (answer, counted) = guessed?;
+        if counted && !answer.count.live {
+            self.metrics.slot(SlotEvent::Destroyed);
+        }
+        Ok(answer)
     }
 }

@@ -30,15 +30,16 @@ impl SlotKeeper {
         &self.key
     }
 
-    /// Asks the slot for what it makes of a request and stores that. `ask` is given `None` where there is no such slot.
+    /// Asks the slot for what it makes of a request and stores that; gives the answer, and whether anything was stored. `ask` is
+    /// given `None` where there is no such slot.
     pub(super) async fn change<T: Send>(
         &self,
         slot: SlotId,
         rng: &mut (impl CryptoRng + Send),
         mut ask: impl FnMut(Option<&SlotRecord>) -> Result<Changed<T>, SlotsError> + Send,
-    ) -> Result<T, SlotsError> {
+    ) -> Result<(T, bool), SlotsError> {
         for _ in 0..TRIES {
-            let stored = self.store.load_slot(slot).await?;
+            let stored = self.store.load_slot(slot).await.map_err(failed)?;
             let version = stored.as_ref().map(|stored| stored.version);
             let record = stored
                 .map(|stored| self.open(slot, &stored.bytes))
@@ -48,7 +49,7 @@ impl SlotKeeper {
                 answer,
             } = ask(record.as_ref())?;
             let Some(next) = next else {
-                return Ok(answer);
+                return Ok((answer, false));
             };
             let sealed = Zeroizing::new(self.key.seal(&next.expose_bytes(), rng));
             let kept = match version {
@@ -56,12 +57,9 @@ impl SlotKeeper {
                 None => self.store.create_slot(slot, sealed).await,
             };
             match kept {
-                Ok(()) => return Ok(answer),
+                Ok(()) => return Ok((answer, true)),
                 Err(StoreError::SlotChanged) => {}
-                Err(error) => {
-                    tracing::error!(%error, "a slot could not be stored");
-                    return Err(error.into());
-                }
+                Err(error) => return Err(failed(error)),
             }
         }
         Err(SlotsError::Busy)
@@ -73,7 +71,7 @@ impl SlotKeeper {
         slot: SlotId,
         rng: &mut (impl CryptoRng + Send),
         mut ask: impl FnMut(&SlotRecord) -> Result<Changed<T>, SlotError> + Send,
-    ) -> Result<T, SlotsError> {
+    ) -> Result<(T, bool), SlotsError> {
         let ask = |record: Option<&SlotRecord>| {
             let record = record.ok_or(SlotError::NoSlot)?;
             Ok(ask(record)?)
@@ -92,4 +90,9 @@ impl SlotKeeper {
                 SlotsError::Damaged
             })
     }
+}
+
+fn failed(error: StoreError) -> SlotsError {
+    tracing::error!(%error, "the store of the slots failed");
+    error.into()
 }

@@ -12,8 +12,10 @@ impl Node {
     /// [`SlotsError`].
     pub async fn take_list(&self, request: &ListRequest) -> Result<ListAnswer, SlotsError> {
         let ask = |record: &SlotRecord| record.take_list(&request.list);
-        self.slots
+        let changed = self
+            .slots
             .change_held(request.slot, &mut self.rng(), ask)
-            .await
+            .await;
+        changed.map(|(answer, _)| answer)
     }
 }

@@ -13,8 +13,10 @@ impl Node {
     pub async fn unlock(&self, request: &UnlockRequest) -> Result<Count, SlotsError> {
         let (name, now) = (EvaluatorName::Node(self.identity_key()), self.clock.now());
         let ask = |record: &SlotRecord| record.unlock(request, &name, now);
-        self.slots
+        let changed = self
+            .slots
             .change_held(request.slot, &mut self.rng(), ask)
-            .await
+            .await;
+        changed.map(|(answer, _)| answer)
     }
 }

@@ -23,7 +23,7 @@ fn blocks_of<'a>(page: &'a str, heads: &[&str]) -> Vec<&'a str> {
 
 /// The blocks of the verifiers' file.
 fn blocks(page: &str) -> Vec<&str> {
-    blocks_of(page, &["[[verifier]]", "[fetching]"])
+    blocks_of(page, &["[[verifier]]", "[fetching]", "[[permit]]"])
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn the_limits_that_the_book_shows_are_the_defaults() {
 fn every_configuration_of_the_book_is_taken_and_all_go_together() {
     let page = page();
     let blocks = blocks(&page);
-    assert_eq!(blocks.len(), 4, "the page has other blocks than expected");
+    assert_eq!(blocks.len(), 5, "the page has other blocks than expected");
     for block in &blocks {
         let config = NodeConfig::from_toml(block).unwrap();
         IdTokenVerifier::new(config).unwrap();
@@ -56,6 +56,7 @@ fn every_configuration_of_the_book_is_taken_and_all_go_together() {
         FetchConfig::default(),
         "the page shows the defaults"
     );
+    assert_eq!(all.permits.len(), 1);
     IdTokenVerifier::new(all).unwrap();
 }
 

@@ -20,4 +20,5 @@ mod login;
 mod observed;
 mod presets;
 mod secrets;
+mod slots;
 mod world;

@@ -13,6 +13,7 @@ mod changing;
 mod commits;
 mod custody;
 mod end_to_end;
+mod guess_vector;
 mod guessing;
 mod histories;
 mod kit;

@@ -11,6 +11,7 @@
 mod chains;
 mod epochs;
 mod liars;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;

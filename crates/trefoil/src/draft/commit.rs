@@ -15,6 +15,7 @@ impl Draft<'_> {
         if self.prepared.is_none() {
             // Before slots are enrolled for nothing.
             self.account.open().check(&self.change_without_slots())?;
+            self.check_identities()?;
             let change = self.with_slots().await?;
             let prepared = self.account.open().prepare(
                 &change,

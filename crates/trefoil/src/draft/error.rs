@@ -59,6 +59,17 @@ pub enum CommitError {
     /// The change is not allowed, or needs a risk to be accepted.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// Social logins that are, or may be, of one identity would open the account without any other factor: only if the user
+    /// accepts it, by [`super::Draft::accept_one_identity`].
+    #[error("{}", crate::custody::one_identity(factors, *threshold, *certain))]
+    OneIdentity {
+        /// Which ones, by the indices that they have or would get.
+        factors: Vec<u32>,
+        /// How many factors would be needed.
+        threshold: u8,
+        /// Whether that they are of one identity is known; else it cannot be told.
+        certain: bool,
+    },
     /// The server did not take it, or its answer was lost: the same draft can be committed again.
     #[error(transparent)]
     Metadata(#[from] metadata::CommitError),

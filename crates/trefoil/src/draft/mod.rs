@@ -3,7 +3,9 @@
 mod commit;
 mod device;
 mod edit;
+mod email;
 mod error;
+mod identity;
 mod passkey;
 mod secondary;
 mod social;
@@ -17,6 +19,7 @@ use trefoil_protocol::record::Custody;
 use crate::account::Account;
 
 use device::Device;
+use email::Mailed;
 use secondary::Secondary;
 use words::Drill;
 
@@ -31,7 +34,10 @@ pub struct Draft<'a> {
     device: Option<Device>,
     phrase: Option<Drill<RecoveryPhrase>>,
     dapp_share: Option<Drill<DappShare>>,
+    email: Option<Mailed>,
     secondary: Vec<Secondary>,
+    /// Whether the user accepted that one identity opens the account.
+    one_identity: bool,
     prepared: Option<Box<Prepared>>,
 }
 
@@ -43,7 +49,9 @@ impl<'a> Draft<'a> {
             device: None,
             phrase: None,
             dapp_share: None,
+            email: None,
             secondary: Vec::new(),
+            one_identity: false,
             prepared: None,
         }
     }
@@ -77,6 +85,13 @@ impl<'a> Draft<'a> {
         if self.dapp_share.as_ref().is_some_and(|drill| !drill.proven) {
             return Err(CommitError::NotProven(FactorKind::DappShare));
         }
+        if self
+            .email
+            .as_ref()
+            .is_some_and(|mailed| !mailed.drill.proven)
+        {
+            return Err(CommitError::NotProven(FactorKind::EmailBackup));
+        }
         Ok(())
     }
 
@@ -106,6 +121,11 @@ impl<'a> Draft<'a> {
                 &drill.label,
                 &drill.factor.factor_secret(),
             ));
+        }
+        if let Some(Mailed { drill, contact }) = &self.email {
+            let secret = drill.factor.factor_secret();
+            let factor = new(FactorKind::EmailBackup, &drill.label, &secret);
+            change.add.push(factor.hint("address", contact.masked()));
         }
         change
     }

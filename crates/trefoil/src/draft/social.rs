@@ -7,7 +7,8 @@ use super::{Draft, DraftError};
 use crate::login::SocialLogin;
 
 impl Draft<'_> {
-    /// Adds another social login, proven by the login itself.
+    /// Adds another social login, proven by the login itself. Show the user what follows, by [`Self::consequences`]: a second
+    /// login of the same identity is no second factor to whoever takes that identity.
     ///
     /// # Errors
     /// [`DraftError::Sent`].

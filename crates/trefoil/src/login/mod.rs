@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod error;
+mod hints;
 mod social;
 
 pub(crate) use authenticate::{authenticate, authenticate_device};

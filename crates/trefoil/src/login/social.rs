@@ -5,7 +5,7 @@ use trefoil_protocol::bytes::Locator;
 use trefoil_protocol::factor::{FactorKeys, FactorSecret};
 use trefoil_protocol::social::{EphemeralKey, GENERATIONS, IdToken, VerifierId};
 
-use super::{LoginError, authenticate};
+use super::{LoginError, authenticate, hints};
 use crate::core::Core;
 use crate::open::{Locked, SocialIdentity};
 
@@ -97,9 +97,12 @@ impl Login {
         for report in &answer.reports {
             tracing::debug!(node = %report.index, fault = ?report.fault, "a node did not contribute to the login");
         }
+        let tenant = &self.core.tenant;
         let identity = SocialIdentity {
             verifier: verifier.clone(),
             generation,
+            identity: hints::identity(tenant, answer.identity.user()),
+            email: hints::email(tenant, id_token),
         };
         Ok(SocialLogin {
             secret: answer.secret,

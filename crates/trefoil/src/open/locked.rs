@@ -28,6 +28,10 @@ pub struct Locked {
 pub(crate) struct SocialIdentity {
     pub(crate) verifier: VerifierId,
     pub(crate) generation: u32,
+    /// A hash of the user as the nodes name it.
+    pub(crate) identity: String,
+    /// A hash of the e-mail address, where the ID token carries one.
+    pub(crate) email: Option<String>,
 }
 
 #[derive(Debug)]

@@ -113,10 +113,18 @@ async fn overtaken(core: Arc<Core>, keys: FactorKeys) -> Result<Opened, CreateEr
 }
 
 impl SocialIdentity {
-    /// What the state keeps to find this login again.
+    /// What the state keeps to find this login again, and to tell whether another is of the same identity.
     pub(crate) fn hints(&self) -> BTreeMap<String, String> {
-        let verifier = ("verifier".to_owned(), self.verifier.as_str().to_owned());
-        let generation = ("generation".to_owned(), self.generation.to_string());
-        BTreeMap::from([verifier, generation])
+        let verifier = Some(self.verifier.as_str().to_owned());
+        let generation = Some(self.generation.to_string());
+        let identity = Some(self.identity.clone());
+        let hints = [
+            ("verifier", verifier),
+            ("generation", generation),
+            ("identity", identity),
+            ("email", self.email.clone()),
+        ];
+        let known = |(name, hint): (&str, Option<String>)| Some((name.to_owned(), hint?));
+        hints.into_iter().filter_map(known).collect()
     }
 }

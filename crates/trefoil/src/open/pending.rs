@@ -18,7 +18,7 @@ use crate::pairing::{ContactShare, HelpRequest, PairError};
 #[derive(Debug)]
 pub struct Pending {
     core: Arc<Core>,
-    found: Found,
+    found: Box<Found>,
     opening: Opening,
     /// A guess that came to no end.
     unfinished: Option<Box<Unfinished>>,
@@ -29,10 +29,10 @@ pub struct Pending {
 }
 
 impl Pending {
-    pub(super) const fn new(core: Arc<Core>, found: Found, opening: Opening) -> Self {
+    pub(super) fn new(core: Arc<Core>, found: Found, opening: Opening) -> Self {
         Self {
             core,
-            found,
+            found: found.into(),
             opening,
             unfinished: None,
             used: Vec::new(),
@@ -74,7 +74,7 @@ impl Pending {
             taken.is_ok()
         });
         self.opening = opening;
-        self.found = found;
+        self.found = found.into();
         Ok(self)
     }
 

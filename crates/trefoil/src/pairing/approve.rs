@@ -12,7 +12,7 @@ use trefoil_protocol::pairing::{
 };
 
 use super::PairError;
-use super::channel::Channel;
+use super::channel::{Canceller, Channel};
 use crate::account::Account;
 use crate::core::Core;
 use crate::draft::CommitError;
@@ -204,6 +204,12 @@ impl Approval<'_> {
     /// The digits differ, or the user does not want this.
     pub async fn deny(self) {
         self.channel.end(End::Denied).await;
+    }
+
+    /// For a user who gives it up while this device waits.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.channel.canceller()
     }
 
     /// Gives it up.

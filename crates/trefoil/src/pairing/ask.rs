@@ -9,7 +9,7 @@ use trefoil_protocol::pairing::{
 };
 
 use super::PairError;
-use super::channel::Channel;
+use super::channel::{Canceller, Channel};
 use super::enrol::exchange;
 use crate::core::Core;
 
@@ -63,6 +63,12 @@ impl HelpRequest {
         })
     }
 
+    /// For a user who gives it up while this device waits.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.channel.canceller()
+    }
+
     /// Gives the request up.
     pub async fn cancel(self) {
         self.channel.end(End::Cancelled).await;
@@ -104,6 +110,12 @@ impl HelpComparing {
     /// The digits differ, or the user does not want this.
     pub async fn deny(self) {
         self.channel.end(End::Denied).await;
+    }
+
+    /// For a user who gives it up while this device waits.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.channel.canceller()
     }
 
     /// Gives it up.

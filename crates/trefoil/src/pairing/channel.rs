@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before a message is tried again that could not be put.
 const PAUSE: Duration = Duration::from_millis(500);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Channel {
     pub(super) core: Arc<Core>,
     mailbox: Mailbox,
@@ -24,7 +24,22 @@ pub(super) struct Channel {
     deadline: Instant,
 }
 
+/// Gives a pairing up while something of it is being waited for: tells the other side, so that it need not wait its time out.
+#[derive(Debug, Clone)]
+pub struct Canceller(Channel);
+
+impl Canceller {
+    /// Tells the other side. What is waited for here has to be dropped as well.
+    pub async fn cancel(&self) {
+        self.0.end(End::Cancelled).await;
+    }
+}
+
 impl Channel {
+    pub(super) fn canceller(&self) -> Canceller {
+        Canceller(self.clone())
+    }
+
     pub(super) fn new(core: Arc<Core>, mailbox: Mailbox, role: Role) -> Self {
         Self {
             core,

@@ -10,7 +10,7 @@ use trefoil_protocol::pairing::{
 };
 
 use super::PairError;
-use super::channel::Channel;
+use super::channel::{Canceller, Channel};
 use crate::builder::Trefoil;
 use crate::core::Core;
 use crate::login::{LoginError, authenticate};
@@ -135,6 +135,12 @@ impl EnrolRequest {
         })
     }
 
+    /// For a user who gives it up while this device waits.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.channel.canceller()
+    }
+
     /// Gives the request up.
     pub async fn cancel(self) {
         self.channel.end(End::Cancelled).await;
@@ -223,6 +229,12 @@ impl EnrolComparing {
     /// The digits differ, or the user does not want this.
     pub async fn deny(self) {
         self.channel.end(End::Denied).await;
+    }
+
+    /// For a user who gives it up while this device waits.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.channel.canceller()
     }
 
     /// Gives it up.

@@ -13,7 +13,7 @@ use trefoil_protocol::pairing::{
 
 use super::PairError;
 use super::approve::{exchange, make};
-use super::channel::Channel;
+use super::channel::{Canceller, Channel};
 use crate::builder::Trefoil;
 use crate::login::{LoginError, authenticate};
 use crate::open::{Found, Standing};
@@ -145,6 +145,12 @@ impl Help {
     /// The digits differ, or the user does not want this.
     pub async fn deny(self) {
         self.channel.end(End::Denied).await;
+    }
+
+    /// For a user who gives it up while this device waits.
+    #[must_use]
+    pub fn canceller(&self) -> Canceller {
+        self.channel.canceller()
     }
 
     /// Gives it up.

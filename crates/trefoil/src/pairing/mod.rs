@@ -13,6 +13,7 @@ mod help;
 
 pub use approve::{Approval, Enrolled};
 pub use ask::{ContactShare, HelpComparing, HelpRequest};
+pub use channel::Canceller;
 pub use enrol::{ContactOf, EnrolComparing, EnrolRequest, Joined};
 pub use error::PairError;
 pub use help::Help;

@@ -43,12 +43,30 @@ async fn a_relay_gets_other_digits() {
 /// What a lying server makes of a mailbox's content.
 type Lie = fn(&mut MailboxResponse);
 
-fn swap_roles(mailbox: &mut MailboxResponse) {
-    for held in &mut mailbox.messages {
-        held.role = match held.role {
-            Role::New => Role::Old,
-            Role::Old => Role::New,
+/// A side's own first words, given back as the other's.
+fn reflect(mailbox: &mut MailboxResponse) {
+    let first = |of: Role| {
+        let held = mailbox.messages.iter();
+        let mut held = held.filter(|held| (held.role, held.step) == (of, 1));
+        held.next().map(|held| held.message.clone())
+    };
+    let (old, new) = (first(Role::Old), first(Role::New));
+    for (role, step, words) in [
+        (Role::New, 1, old.clone()),
+        (Role::New, 2, old),
+        (Role::Old, 2, new.clone()),
+        (Role::Old, 3, new),
+    ] {
+        let Some(message) = words else { continue };
+        mailbox
+            .messages
+            .retain(|held| (held.role, held.step) != (role, step));
+        let held = trefoil_protocol::pairing::MailboxMessage {
+            role,
+            step,
+            message,
         };
+        mailbox.messages.push(held);
     }
 }
 
@@ -88,7 +106,7 @@ fn replay(mailbox: &mut MailboxResponse) {
 #[tokio::test]
 async fn a_server_that_changes_messages_is_found_out() {
     let world = World::start().await.unwrap();
-    let lies: [Lie; 3] = [swap_roles, flip, replay];
+    let lies: [Lie; 3] = [reflect, flip, replay];
     let laptop = Device::new(&world);
     let mut account = laptop.two_of_three(&world, "alice").await;
     for (number, lie) in lies.into_iter().enumerate() {

@@ -2,6 +2,7 @@
 
 mod factors;
 mod offline;
+mod parties;
 
 use std::path::{Path, PathBuf};
 
@@ -436,8 +437,11 @@ impl User {
     async fn social_login(&self, app: &Trefoil) -> Result<Opened, Failure> {
         let (verifier, provider) = self.provider()?;
         let login = app.begin_login();
-        let claims = provider.claims(&self.subject).nonce(&login.oidc_nonce());
-        let id_token = provider.id_token(&claims).map_err(broken)?;
+        let address = format!("{}@example.com", self.subject);
+        let claims = provider.claims(&self.subject).email(&address, true);
+        let id_token = provider
+            .id_token(&claims.nonce(&login.oidc_nonce()))
+            .map_err(broken)?;
         Ok(login.complete(verifier, &id_token).await?.open().await?)
     }
 
@@ -450,8 +454,13 @@ impl User {
             .ok_or_else(|| broken("no second provider"))?;
         let login = app.begin_login();
         let subject = format!("{}-at-{verifier}", self.subject);
-        let claims = provider.claims(&subject).nonce(&login.oidc_nonce());
-        let id_token = provider.id_token(&claims).map_err(broken)?;
+        // Another person's, as far as can be told: a second login of the same identity would be no second factor.
+        let claims = provider
+            .claims(&subject)
+            .email(&format!("{subject}@example.com"), true);
+        let id_token = provider
+            .id_token(&claims.nonce(&login.oidc_nonce()))
+            .map_err(broken)?;
         Ok(login.factor(verifier, &id_token, 0).await?)
     }
 
@@ -479,6 +488,23 @@ impl User {
             .clone()
             .map(Factor::from)
             .ok_or_else(|| broken("no phrase yet"))
+    }
+
+    /// Where another device of the story keeps its state.
+    fn place(&self, device: &str) -> PathBuf {
+        self.device
+            .with_file_name(format!("{}-{device}", self.subject))
+    }
+
+    /// One factor's step.
+    fn show(&self, ui: Ui, kind: &str, account: &Account) -> Result<(), Failure> {
+        let address = self.same_address(account)?;
+        ui.step(
+            "factor",
+            json!({ "kind": kind, "address": address }),
+            format!("Factor         {address}\n               social + {kind}"),
+        );
+        Ok(())
     }
 
     /// The wallet must be the same throughout.

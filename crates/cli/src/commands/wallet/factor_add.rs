@@ -1,20 +1,21 @@
 //! `trefoil wallet factor add`.
 
 use serde_json::json;
-use trefoil::{Draft, FactorKind};
+use trefoil::{Account, Draft, FactorKind};
 
 use super::browser::BrowserLogin;
 use super::opening::{self, IdTokenSource};
 use super::setup::Setup;
 use super::{factor_list, knowledge, words};
 use crate::args::{FactorAdd, NewFactor};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::secrets::Source;
 
 pub(crate) async fn run(setup: &Setup, arguments: FactorAdd) -> Result<(), Failure> {
     let ui = setup.ui;
     let social = new_login(&arguments)?;
     let (app, trefoil, mut account) = opening::open(setup, &arguments.factors).await?;
+    one_of_a_kind(&account, arguments.kind)?;
     let known: Vec<u32> = account.factors().iter().map(|note| note.index).collect();
     let label = |default: &str| {
         arguments
@@ -65,6 +66,9 @@ pub(crate) async fn run(setup: &Setup, arguments: FactorAdd) -> Result<(), Failu
                 let login = opening::new_social(ui, &trefoil, verifier, source).await?;
                 change.social(label(verifier.id.as_str()), login)?;
             }
+            if arguments.accept_one_identity {
+                change.accept_one_identity()?;
+            }
         }
     }
     ui.busy("adding the factor", change.commit()).await?;
@@ -89,6 +93,27 @@ pub(crate) async fn run(setup: &Setup, arguments: FactorAdd) -> Result<(), Failu
         ),
     );
     Ok(())
+}
+
+/// Whoever opens by what they know says which kind it is and not which one: a second PIN could not be used here.
+fn one_of_a_kind(account: &Account, new: NewFactor) -> Result<(), Failure> {
+    let kind = match new {
+        NewFactor::Password => FactorKind::Password,
+        NewFactor::Pin => FactorKind::Pin,
+        NewFactor::Questions => FactorKind::SecurityQuestions,
+        _ => return Ok(()),
+    };
+    let mut factors = account.factors().iter();
+    match factors.find(|note| note.kind == kind) {
+        None => Ok(()),
+        Some(there) => {
+            let index = there.index;
+            let message = format!(
+                "the wallet has a {kind} already: `trefoil wallet factor change {index}` puts another in its place"
+            );
+            Err(Failure::new(Exit::Refused, "not_allowed", message))
+        }
+    }
 }
 
 /// Checked before anybody logs in for nothing.

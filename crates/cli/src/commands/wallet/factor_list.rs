@@ -1,7 +1,7 @@
 //! `trefoil wallet factor list`.
 
 use serde_json::{Value, json};
-use trefoil::{Account, FactorHealth, FactorNote};
+use trefoil::{Account, Consequence, FactorHealth, FactorNote};
 
 use super::opening;
 use super::setup::Setup;
@@ -11,9 +11,14 @@ use crate::failure::Failure;
 pub(crate) async fn run(setup: &Setup, arguments: &Opening) -> Result<(), Failure> {
     let (_, _, account) = opening::open(setup, &arguments.factors).await?;
     let factors: Vec<Value> = account.factors().iter().map(shown).collect();
+    let follows: Vec<Value> = account
+        .consequences()
+        .into_iter()
+        .map(consequence)
+        .collect();
     setup.ui.step(
         "factor_list",
-        json!({ "threshold": account.threshold(), "factors": factors }),
+        json!({ "threshold": account.threshold(), "factors": factors, "consequences": follows }),
         human(&account),
     );
     Ok(())
@@ -27,6 +32,14 @@ pub(super) fn shown(note: &FactorNote) -> Value {
         "hints": note.hints,
         "created": note.created,
         "proven": note.proven,
+    })
+}
+
+fn consequence(consequence: Consequence) -> Value {
+    json!({
+        "kind": consequence.as_str(),
+        "factors": consequence.factors(),
+        "text": consequence.to_string(),
     })
 }
 
@@ -70,5 +83,11 @@ fn human(account: &Account) -> String {
         )
     });
     let closing = format!("Any {} of them open the wallet.", account.threshold());
-    lines.chain([closing]).collect::<Vec<_>>().join("\n")
+    let follows = account.consequences().into_iter();
+    let follows = follows.map(|consequence| format!("Mind: {consequence}."));
+    lines
+        .chain([closing])
+        .chain(follows)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

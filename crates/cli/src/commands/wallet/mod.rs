@@ -14,13 +14,14 @@ mod mfa_decline;
 mod mfa_enable;
 mod open;
 mod opening;
+mod pairing;
 mod recover;
 mod setup;
 mod sign;
 mod status;
 mod words;
 
-use crate::args::{Factor, Mfa, Wallet, WalletCommand};
+use crate::args::{Contact, Device, Factor, Mfa, Wallet, WalletCommand};
 use crate::failure::Failure;
 use crate::ui::Ui;
 use setup::Setup;
@@ -42,6 +43,24 @@ pub(crate) async fn run(ui: Ui, arguments: Wallet) -> Result<(), Failure> {
         }
         WalletCommand::Factor(Factor::Remove(arguments)) => {
             factor_remove::run(&setup, &arguments).await
+        }
+        WalletCommand::Device(Device::Request(arguments)) => {
+            pairing::request::run(&setup, &arguments, false).await
+        }
+        WalletCommand::Device(Device::Approve(arguments)) => {
+            pairing::approve::run(&setup, &arguments, false).await
+        }
+        WalletCommand::Contact(Contact::Offer(arguments)) => {
+            pairing::request::run(&setup, &arguments, true).await
+        }
+        WalletCommand::Contact(Contact::Enrol(arguments)) => {
+            pairing::approve::run(&setup, &arguments, true).await
+        }
+        WalletCommand::Contact(Contact::Ask(arguments)) => {
+            pairing::ask::run(&setup, arguments).await
+        }
+        WalletCommand::Contact(Contact::Lend(arguments)) => {
+            pairing::lend::run(&setup, &arguments).await
         }
         WalletCommand::Open(arguments) => open::run(&setup, arguments).await,
         WalletCommand::Recover(arguments) => recover::run(&setup, &arguments),

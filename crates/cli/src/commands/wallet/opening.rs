@@ -27,11 +27,17 @@ pub(super) enum Outcome {
     RolledBack(Box<RolledBack>, Vec<Factor>),
 }
 
-/// The app, and what a login with the given factors led to.
-pub(super) async fn log_in(
+/// The factors that were brought along and not used yet.
+pub(super) struct Brought {
+    factors: Vec<Factor>,
+    known: Vec<Known>,
+}
+
+/// The app, what a login with the first of the given factors led to, and the others.
+pub(super) async fn begin(
     setup: &Setup,
     given: &Factors,
-) -> Result<(AppFile, Trefoil, Outcome), Failure> {
+) -> Result<(AppFile, Trefoil, Opened, Brought), Failure> {
     let app = setup.app()?;
     let trefoil = setup.trefoil(&app)?;
     let ui = setup.ui;
@@ -59,12 +65,21 @@ pub(super) async fn log_in(
             ui.busy("opening", locked.open()).await?
         }
     };
+    Ok((app, trefoil, opened, Brought { factors, known }))
+}
+
+/// The app, and what a login with the given factors led to.
+pub(super) async fn log_in(
+    setup: &Setup,
+    given: &Factors,
+) -> Result<(AppFile, Trefoil, Outcome), Failure> {
+    let (app, trefoil, opened, brought) = begin(setup, given).await?;
     let outcome = match opened {
         Opened::Ready(account) => Outcome::Open(account.into()),
         Opened::NoAccount(new) => Outcome::New(new.into()),
-        Opened::RolledBack(old) => Outcome::RolledBack(old.into(), factors),
+        Opened::RolledBack(old) => Outcome::RolledBack(old.into(), brought.factors),
         Opened::NeedsFactors(pending) => {
-            Outcome::Open(provide(ui, pending, factors, known).await?.into())
+            Outcome::Open(provide(setup.ui, pending, brought).await?.into())
         }
         Opened::NeedsMfa(_) => {
             return Err(Failure::new(
@@ -150,25 +165,30 @@ fn only_account(trefoil: &Trefoil) -> Result<AccountId, Failure> {
     }
 }
 
-/// Gives the factors that were brought, then asks for more where somebody is there to answer.
-async fn provide(
+/// Gives the factors that were brought, as far as they are needed.
+pub(super) async fn give(
     ui: Ui,
     mut pending: Pending,
-    brought: Vec<Factor>,
-    known: Vec<Known>,
-) -> Result<Account, Failure> {
-    for factor in brought {
+    brought: Brought,
+) -> Result<Pending, Failure> {
+    for factor in brought.factors {
         if pending.missing() == 0 {
             break;
         }
         ui.busy("opening", pending.provide(factor)).await?;
     }
-    for known in known {
+    for known in brought.known {
         if pending.missing() == 0 {
             break;
         }
         ui.busy("guessing", pending.guess(known)).await?;
     }
+    Ok(pending)
+}
+
+/// Gives the factors that were brought, then asks for more where somebody is there to answer.
+async fn provide(ui: Ui, pending: Pending, brought: Brought) -> Result<Account, Failure> {
+    let mut pending = give(ui, pending, brought).await?;
     while pending.missing() > 0 {
         if !ui.interactive() {
             return Err(needs_factors(&pending));

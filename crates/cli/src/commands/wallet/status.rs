@@ -19,9 +19,18 @@ pub(crate) fn run(setup: &Setup, arguments: &Status) -> Result<(), Failure> {
     let state = devices.read()?;
     let accounts: Vec<(Value, String)> = state
         .accounts()
+        .filter(|(id, _)| !state.is_contact_only(id))
         .map(|(id, account)| shown(&state, &id.to_string(), account))
         .collect();
-    let texts: Vec<&str> = accounts.iter().map(|(_, text)| text.as_str()).collect();
+    let contacts: Vec<(Value, String)> = state
+        .accounts()
+        .filter_map(|(id, account)| contact_of(&state, &id.to_string(), account.tenant()))
+        .collect();
+    let texts: Vec<&str> = accounts
+        .iter()
+        .chain(&contacts)
+        .map(|(_, text)| text.as_str())
+        .collect();
     let human = if texts.is_empty() {
         format!(
             "This device knows no wallet yet ({}).",
@@ -30,13 +39,25 @@ pub(crate) fn run(setup: &Setup, arguments: &Status) -> Result<(), Failure> {
     } else {
         texts.join("\n")
     };
+    let contacts: Vec<&Value> = contacts.iter().map(|(value, _)| value).collect();
     let accounts: Vec<&Value> = accounts.iter().map(|(value, _)| value).collect();
     setup.ui.step(
         "status",
-        json!({ "device_file": devices.path().display().to_string(), "accounts": accounts }),
+        json!({ "device_file": devices.path().display().to_string(), "accounts": accounts, "contact_of": contacts }),
         human,
     );
     Ok(())
+}
+
+/// Whose account it is, where this device is its trusted contact.
+fn contact_of(state: &DeviceState, id: &str, tenant: &Tenant) -> Option<(Value, String)> {
+    let mut secrets = state.secrets(tenant);
+    let secret = secrets
+        .find(|secret| secret.account_id().to_string() == id && secret.contact_of().is_some())?;
+    let whose = secret.contact_of()?;
+    let value = json!({ "account": id, "tenant": tenant, "owner": whose });
+    let text = format!("Trusted contact of \u{201c}{whose}\u{201d} (account {id} of {tenant})");
+    Some((value, text))
 }
 
 fn shown(state: &DeviceState, id: &str, known: &DeviceAccount) -> (Value, String) {
@@ -44,7 +65,7 @@ fn shown(state: &DeviceState, id: &str, known: &DeviceAccount) -> (Value, String
     let record = known.record().verify(tenant).ok();
     let own = state
         .secrets(tenant)
-        .find(|secret| secret.account_id().to_string() == id);
+        .find(|secret| secret.account_id().to_string() == id && secret.contact_of().is_none());
     let device = match own {
         Some(secret) if secret.pending_since().is_some() => "pending",
         Some(_) => "factor",

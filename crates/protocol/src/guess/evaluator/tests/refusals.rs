@@ -332,3 +332,23 @@ fn deletions() {
         BAD_SIGNATURE
     );
 }
+
+/// An attempt that has unlocked is no guess of the next round.
+#[test]
+fn after_an_unlocking_there_are_as_many_guesses_as_at_first() {
+    let mut record = enrolled(3);
+    for attempt in 0..3 {
+        counted(&mut record, 1, attempt);
+    }
+    let unlocked = record.unlock(&unlock_request(1, &unlock(2)), &me(), NOW);
+    record = unlocked.unwrap().record.unwrap();
+    for attempt in 3..6 {
+        counted(&mut record, 1, attempt);
+    }
+    // Attempts from before the unlocking would be new guesses.
+    for attempt in [9, 0, 1] {
+        let refused = ask(&record, 1, attempt, attempt);
+        assert_eq!(refused.unwrap_err(), SlotError::Spent);
+    }
+    assert!(no_change(&ask(&record, 1, 2, 2).unwrap()));
+}
