@@ -167,6 +167,25 @@ fn permits_are_read_and_bad_ones_refused() {
 }
 
 #[test]
+fn a_permit_key_is_one() {
+    let with = |key: &str| {
+        let toml = format!("[[permit]]\ntenant = \"acme\"\nkey = \"{key}\"");
+        IdTokenVerifier::new(NodeConfig::from_toml(&toml).unwrap())
+    };
+    assert!(with("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").is_ok());
+    // One letter wrong; zeros; the neutral element, for which anyone could sign.
+    for bad in [
+        "12qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        &"A".repeat(43),
+        &format!("AQ{}", "A".repeat(41)),
+    ] {
+        let error = with(bad).unwrap_err();
+        assert!(matches!(error, ConfigError::PermitKey(_)), "{bad}: {error}");
+        assert!(error.to_string().contains("tenant acme"), "{error}");
+    }
+}
+
+#[test]
 fn an_issuer_and_audience_belong_to_one_verifier_of_the_network() {
     // Another tenant, another name, and even the same audience among others: the error names both.
     let mut second = google("rival", "accounts", "theirs");

@@ -501,6 +501,7 @@ fn primary_factors_are_not_given_away() {
         refresh: true,
         ..Change::default()
     };
+    let change = with_slots(&account, change, &mut rng);
     account.prepare(&change, NOW, &mut rng).unwrap();
     let (_, account) = stored.change(&numbered([2, 3]), &change, &mut rng).unwrap();
     let change = Change {

@@ -110,7 +110,7 @@ fn a_right_guess_opens_and_a_wrong_one_is_counted() {
     // The social factor opens the state and guesses with its own key.
     let opening = stored.begin(&[factor(1)]).unwrap();
     let (_, seed) = &opening.guess_seeds()[0];
-    assert_eq!(opening.state().slots, [dealt.slot.clone()]);
+    assert_eq!(opening.state().slots, std::slice::from_ref(&dealt.slot));
     for left in (1..10).rev() {
         let guessed = evaluators.guess(&dealt, seed, &WRONG, &mut rng).unwrap();
         assert!(matches!(guessed, Outcome::Wrong { left: found } if found == left));
