@@ -139,6 +139,52 @@ fn nine_nodes_make_a_key_and_four_may_go() {
 }
 
 #[test]
+fn every_factor_opens_with_the_login_and_two_open_offline() {
+    let run = trefoil(&["demo", "--factors", "all", "--json"], b"");
+    assert_eq!((run.exit, run.stderr.as_str()), (0, ""), "{run:?}");
+    let mut lines = run.lines();
+    let further = lines.split_off(STEPS.len());
+    let story = check_story(&run, lines);
+    let address = &story[0]["address"];
+    let kinds: Vec<&Value> = further
+        .iter()
+        .filter(|line| line["step"] == "factor")
+        .collect();
+    assert!(kinds.iter().all(|line| line["address"] == *address));
+    let kinds: Vec<&Value> = kinds.iter().map(|line| &line["kind"]).collect();
+    assert_eq!(
+        serde_json::json!(kinds),
+        serde_json::json!([
+            "password",
+            "pin",
+            "security_questions",
+            "passkey",
+            "email_backup",
+            "second_social",
+            "other_device",
+            "trusted_contact"
+        ])
+    );
+    let rest: Vec<&Value> = further
+        .iter()
+        .filter(|line| line["step"] != "factor")
+        .collect();
+    assert_eq!(rest.len(), 2);
+    assert_eq!(
+        (&rest[0]["step"], &rest[0]["guesses_left"]),
+        (&"wrong_pin".into(), &9.into())
+    );
+    assert_eq!(
+        (&rest[1]["step"], &rest[1]["address"]),
+        (&"recover_offline".into(), address)
+    );
+    assert_eq!(
+        rest[1]["factors"],
+        serde_json::json!(["passkey", "email_backup"])
+    );
+}
+
+#[test]
 fn with_one_more_gone_it_ends_and_says_who_is_missing() {
     let arguments = ["demo", "--nodes", "9", "--threshold", "5", "--kill", "5"];
     let run = trefoil(&[&arguments[..], &["--json"]].concat(), b"");

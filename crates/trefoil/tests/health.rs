@@ -1,10 +1,4 @@
 //! When factors should be proven again, and proving them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
 use std::sync::Arc;
 
 use trefoil::knowledge::{Cost, Pin};

@@ -11,7 +11,7 @@ pub(crate) enum Device {
     /// Ask to become another device of a wallet: shows a request for the device that has it open
     Request(Request),
     /// Take in another device that shows a request
-    Approve(Approval),
+    Approve(Box<Approval>),
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,6 +23,8 @@ use trefoil_protocol::wire::{
     SessionToken,
 };
 
+mod mailbox;
+
 use super::*;
 use crate::environment::Clock;
 use crate::transport::{Request, Response, TransportError};

@@ -119,6 +119,29 @@ fn a_factor_is_enrolled_after_both_have_compared() {
     }
 }
 
+/// What two versions of this software must agree on. It changes only with the protocol's version.
+#[test]
+fn a_pairing_with_fixed_randomness() {
+    let mut rng = rng(42);
+    let new = device(&mut rng);
+    let text = new.code().expose_text().to_string();
+    let id = new.mailbox().id().to_string();
+    let old = answered(new.code(), &mut rng);
+    let (new, _, _) = compared(new, old, &mut rng);
+    assert_eq!(
+        (
+            text.as_str(),
+            id.as_str(),
+            new.digits().to_string().as_str()
+        ),
+        (
+            "trefoil-request:AQGiLMd5ye4cEG9m4XLIab1fjw20xDIAVRvklHj5h5pguHqrB1BrVpf5kMcev7jhKFrYGcawXMIqpSbvC0X1YsZHLkJkQw",
+            "A1Lg3bf9iIix-5XaIXp1_A",
+            "754 600"
+        )
+    );
+}
+
 #[test]
 fn a_relay_that_swaps_the_code_shows_other_digits() {
     // Who stands between shows the old side a code of its own and answers the new side by itself.
