@@ -1,8 +1,9 @@
 //! Two devices come together, each a process of its own, with real servers between them.
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "tests fail by panicking"
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
 )]
 
 mod support;

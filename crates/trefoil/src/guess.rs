@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use trefoil_client::Session;
 use trefoil_client::slots::{self, Attempt, Guessed, Standing};
 use trefoil_factors::knowledge::{
     Answers, AnswersError, Input, NormaliseError, Password, Pin, StretchError, Stretched,
@@ -147,6 +148,7 @@ pub(crate) struct Used {
 /// where the guesses of one are spent.
 pub(crate) async fn guess(
     core: &Core,
+    session: &Session,
     state: &State,
     seeds: &[(u32, GuessSeed)],
     index: Option<u32>,
@@ -179,7 +181,12 @@ pub(crate) async fn guess(
                     .attempt(slot, seed, begun.subset, begun.stretched.expose_secret())?
             }
         };
-        match core.slots.guess(&mut attempt).await {
+        let mut guessed = core.slots.guess(&mut attempt).await;
+        let unknown = matches!(guessed, Err(slots::GuessError::KeyRemoved));
+        if unknown && bring_list(core, session, slot).await {
+            guessed = core.slots.guess(&mut attempt).await;
+        }
+        match guessed {
             Ok(Guessed::Right(secret)) => {
                 let standing = core.slots.unlock(&attempt, &secret).await;
                 let used = Used {
@@ -202,6 +209,16 @@ pub(crate) async fn guess(
         }
     }
     Err(refused.into())
+}
+
+/// Nodes that were not told of a new factor do not know its guess key. The metadata server has the newest list, signed by the
+/// account, since the commit that brought the factor: whoever opens next brings it to them.
+async fn bring_list(core: &Core, session: &Session, slot: &Slot) -> bool {
+    let held = core.metadata.slots(session).await.unwrap_or_default();
+    match held.into_iter().find(|held| held.slot == slot.id) {
+        Some(held) => !core.slots.tell_list(slot, &held.list).await.is_empty(),
+        None => false,
+    }
 }
 
 fn wrong(
@@ -233,8 +250,11 @@ fn wrong(
 impl Begun {
     /// Takes up the guess that came to no end, if this is the same again.
     fn resume(&self, unfinished: &mut Option<Box<Unfinished>>) -> Option<Attempt> {
-        let same = unfinished.take().filter(|earlier| earlier.begun == *self);
-        same.map(|earlier| earlier.attempt)
+        let same = unfinished
+            .as_ref()
+            .is_some_and(|earlier| earlier.begun == *self);
+        let earlier = if same { unfinished.take() } else { None };
+        earlier.map(|earlier| earlier.attempt)
     }
 }
 

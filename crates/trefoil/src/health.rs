@@ -1,6 +1,7 @@
 //! How well the account's factors are known to work, and when each should be tried again (protocol section 12).
 
 use trefoil_protocol::factor::FactorKind;
+use trefoil_protocol::guess::Slot;
 use trefoil_protocol::state::FactorNote;
 
 use crate::account::Account;
@@ -45,6 +46,11 @@ pub enum DrillError {
     /// The guess was wrong, or came to no end.
     #[error(transparent)]
     Guess(#[from] GuessError),
+    /// It was right for the last time: the servers hold it no more.
+    #[error(
+        "these answers are right, but too few servers still hold them: set the questions up anew"
+    )]
+    SetUpAnew,
     /// It was proven; that it was could not be noted down.
     #[error("it works, but that could not be noted down: {0}")]
     Commit(#[from] crate::draft::CommitError),
@@ -67,7 +73,7 @@ impl Account {
         let interval = u64::from(days).saturating_mul(DAY);
         self.factors()
             .iter()
-            .map(|note| health(note, interval, now))
+            .map(|note| health(note, self.slot_of(note.index), interval, now))
             .collect()
     }
 
@@ -113,14 +119,39 @@ impl Account {
             .map(|held| (held.index, keys.guess_seed(held.index)))
             .collect();
         let state = self.open().state();
-        let right = guess(self.core(), state, &seeds, None, &known, &mut None).await?;
+        let right = guess(
+            self.core(),
+            self.session(),
+            state,
+            &seeds,
+            None,
+            &known,
+            &mut None,
+        )
+        .await?;
         let index = right.used.slot.factor;
+        let questions = right.used.kind == FactorKind::SecurityQuestions;
+        let spare = right
+            .used
+            .slot
+            .nodes
+            .len()
+            .saturating_sub(right.used.slot.threshold());
+        let lacking = &right.used.standing.without;
+        if questions && (lacking.contains(&0) || lacking.len() > spare) {
+            return Err(DrillError::SetUpAnew);
+        }
         self.renew_slot(right.used).await?;
         let noted = self.open().state().note(index).map(|note| note.proven);
         if noted == Some(self.core().now()) {
             return Ok(index);
         }
         self.note_proven(index).await
+    }
+
+    fn slot_of(&self, index: u32) -> Option<&Slot> {
+        let mut slots = self.open().state().slots.iter();
+        slots.find(|slot| slot.factor == index)
     }
 
     async fn note_proven(&mut self, index: u32) -> Result<u32, DrillError> {
@@ -131,9 +162,14 @@ impl Account {
     }
 }
 
-fn health(note: &FactorNote, interval: u64, now: u64) -> FactorHealth {
+fn health(note: &FactorNote, slot: Option<&Slot>, interval: u64, now: u64) -> FactorHealth {
     let due = (!proves_itself(note.kind)).then(|| note.proven.saturating_add(interval));
-    let use_by = note.proven.saturating_add(SLOT_DAYS * DAY);
+    // A use sets a password or PIN up anew where that is needed; questions stay where they were set up.
+    let since = match (note.kind, slot) {
+        (FactorKind::SecurityQuestions, Some(slot)) => slot.created,
+        _ => note.proven,
+    };
+    let use_by = since.saturating_add(SLOT_DAYS * DAY);
     FactorHealth {
         index: note.index,
         kind: note.kind,

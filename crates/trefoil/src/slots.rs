@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use futures::future::join_all;
 use trefoil_client::{RetryPolicy, SlotClient};
 use trefoil_protocol::bytes::SlotId;
 use trefoil_protocol::factor::FactorKind;
@@ -17,6 +18,9 @@ use crate::guess::Used;
 const QUICK: Duration = Duration::from_secs(3);
 /// Seconds after which a node that never answered is given up: it has left for good.
 const GIVEN_UP: u64 = 400 * 24 * 60 * 60;
+
+/// Seconds before a slot is enrolled anew because some nodes of the network do not have it.
+const SETTLED: u64 = 24 * 60 * 60;
 
 /// What was done for an account's slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,15 +49,28 @@ impl Account {
         self.tend(slots, false).await;
     }
 
+    /// Before a commit, which forgets those that are over.
+    pub(crate) async fn end_retired_quickly(&mut self) {
+        if !self.open().state().retired.is_empty() {
+            self.tend_slots_quickly().await;
+        }
+    }
+
     async fn tend(&mut self, client: SlotClient, thorough: bool) -> Tended {
         let state = self.open().state().clone();
         let mut tended = Tended::default();
-        for slot in &state.slots {
-            client.tell_list(slot, &self.list_of(slot)).await;
-        }
+        let lists = state.slots.iter().map(|slot| {
+            let list = self.list_of(slot);
+            let client = &client;
+            async move { client.tell_list(slot, &list).await }
+        });
+        let ends = state
+            .retired
+            .iter()
+            .map(|retired| client.tell_retired(retired));
+        let (_, ends) = futures::join!(join_all(lists), join_all(ends));
         let now = self.core().now();
-        for retired in &state.retired {
-            let told = client.tell_retired(retired).await;
+        for (retired, told) in state.retired.iter().zip(ends) {
             if told || now > retired.since.saturating_add(GIVEN_UP) {
                 self.acknowledge(retired.slot);
                 tended.ended += 1;
@@ -116,6 +133,9 @@ impl Account {
     /// After an opening by a guess: a new slot with the same secret where the old one has become weak.
     pub(crate) async fn renew_slot(&mut self, used: Used) -> Result<(), CommitError> {
         if !self.needs_renewal(&used) {
+            if !used.standing.behind.is_empty() {
+                self.tend_slots_quickly().await;
+            }
             return Ok(());
         }
         let Used {
@@ -142,9 +162,11 @@ impl Account {
                 .any(|node| node.identity_key == identity)
         };
         let moved = !manifest.nodes().iter().all(|node| holds(node.identity_key));
+        // A node that is down whenever a slot is enrolled must not cost a new one at each use.
+        let settled = core.now().saturating_sub(used.slot.created) >= SETTLED;
         let weak = !used.standing.without.is_empty()
             || used.standing.spent
-            || moved
+            || (moved && settled)
             || core.stretch.is_above(&used.slot.stretch);
         weak && used.kind != FactorKind::SecurityQuestions
     }

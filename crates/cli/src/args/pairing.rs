@@ -19,9 +19,9 @@ pub(crate) enum Contact {
     /// Offer to be somebody's trusted contact: shows a request for their device
     Offer(Request),
     /// Take in a trusted contact who shows an offer
-    Enrol(Approval),
+    Enrol(Box<Approval>),
     /// Ask a trusted contact of the wallet for help: shows a request for their device, then opens the wallet
-    Ask(Ask),
+    Ask(Box<Ask>),
     /// Help somebody whose trusted contact this device is, and who shows a request
     Lend(Lend),
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use trefoil_protocol::bytes::{AttemptId, Blob, GroupElement, SlotId};
 use trefoil_protocol::factor::FactorSecret;
 use trefoil_protocol::guess::{
-    EnrolRequest, EvaluatorName, Guess, GuessList, GuessRequest, ListRequest, Signed,
+    EnrolRequest, EvaluatorName, Guess, GuessList, GuessRequest, ListRequest, OwnersClaim, Signed,
     SlotDeleteRequest, SlotDeletion, SlotEnrolment, Unlock, UnlockRequest, UnlockTag, VERSION,
 };
 use trefoil_protocol::sign::AuthPrivateKey;
@@ -101,11 +101,16 @@ impl TestSlot {
         }
     }
 
-    pub fn enrol_request(&self, enrolment: &SlotEnrolment) -> EnrolRequest {
+    pub fn enrol_request(&self, wallet: &Wallet, enrolment: &SlotEnrolment) -> EnrolRequest {
         EnrolRequest {
             admin_key: self.admin.auth_key(),
             enrolment: Signed::sign(enrolment, &self.admin),
             permit: None,
+            claim: Some(OwnersClaim::sign(
+                &wallet.auth,
+                self.id,
+                self.admin.auth_key(),
+            )),
         }
     }
 
@@ -117,7 +122,7 @@ impl TestSlot {
     ) -> Call {
         wallet
             .session_call("PUT", &format!("/slots/{}", self.id), session)
-            .json(&self.enrol_request(enrolment))
+            .json(&self.enrol_request(wallet, enrolment))
     }
 
     pub async fn enrol(&self, wallet: &Wallet, session: &Session, server: &Server) -> Reply {

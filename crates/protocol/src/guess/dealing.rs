@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::signed::{Signed, VERSION};
 use super::slot::{Knowledge, SealedSecret, Slot, SlotNode, StretchCost};
-use super::wire::{EnrolRequest, MAX_ALLOWED, SlotEnrolment};
+use super::wire::{EnrolRequest, MAX_ALLOWED, OwnersClaim, SlotEnrolment};
 use super::{EvaluatorName, GuessList, UnlockTag};
 use crate::account::AccountKeys;
 use crate::bytes::{AuthKey, Blob, EnvelopeKey, GroupElement, SlotId};
@@ -227,6 +227,8 @@ impl Dealer<'_> {
             admin_key: admin.auth_key(),
             enrolment: Signed::sign(&enrolment, &admin),
             permit: None,
+            claim: (index == 0)
+                .then(|| OwnersClaim::sign(self.account.auth(), slot, admin.auth_key())),
         }
     }
 }

@@ -29,8 +29,9 @@ pub use signed::{Signable, Signed, SignedError, VERSION};
 pub use slot::{Knowledge, Question, SealedSecret, Slot, SlotNode, StretchCost};
 pub use wire::{
     Count, DEFAULT_ALLOWED, EnrolRequest, EnrolResponse, Guess, GuessAnswer, GuessRequest,
-    HeldSlot, ListAnswer, ListRequest, MAX_ALLOWED, MAX_REQUEST, PermitKeyResponse,
-    SlotDeleteRequest, SlotDeletion, SlotEnrolment, SlotsResponse, Unlock, UnlockRequest,
+    HeldSlot, ListAnswer, ListRequest, MAX_ALLOWED, MAX_REQUEST, OwnersClaim, PermitKeyResponse,
+    SlotClaim, SlotDeleteRequest, SlotDeletion, SlotEnrolment, SlotsResponse, Unlock,
+    UnlockRequest,
 };
 
 /// Slots are immutable: their committees have one epoch.

@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::list::GuessList;
 use super::permit::Permit;
-use super::signed::{Signable, Signed};
+use super::signed::{Signable, Signed, VERSION};
 use super::{EvaluatorName, UnlockTag};
-use crate::bytes::{AttemptId, AuthKey, Blob, DleqProof, GroupElement, SlotId, UnlockHash};
+use crate::bytes::{
+    AccountId, AttemptId, AuthKey, Blob, DleqProof, GroupElement, SlotId, UnlockHash,
+};
+use crate::sign::AuthPrivateKey;
 use crate::tenant::Tenant;
 
 /// Guesses per guess key unless set otherwise.
@@ -59,6 +62,72 @@ pub struct EnrolRequest {
     /// For nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permit: Option<Signed<Permit>>,
+    /// For the metadata server: that the account itself wants the slot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<OwnersClaim>,
+}
+
+/// The account's word for its slot, and the key that it is to be verified by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnersClaim {
+    /// The account's auth key, of which the account id is the hash.
+    pub account_key: AuthKey,
+    /// Signed by it: a thief of one factor has a session, but not this key, and cannot use up the account's slots.
+    pub claim: Signed<SlotClaim>,
+}
+
+/// Which slot, with which admin key, an account takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotClaim {
+    /// The form's version.
+    pub version: u32,
+    /// Which account.
+    pub account_id: AccountId,
+    /// Which slot.
+    pub slot: SlotId,
+    /// Who administers it.
+    pub admin_key: AuthKey,
+}
+
+impl Signable for SlotClaim {
+    const LABEL: &'static str = "guess/claim";
+    const MAX: usize = 512;
+}
+
+impl OwnersClaim {
+    /// Claims a slot for the account with this auth key.
+    #[must_use]
+    pub fn sign(account: &AuthPrivateKey, slot: SlotId, admin_key: AuthKey) -> Self {
+        let account_key = account.auth_key();
+        let claim = SlotClaim {
+            version: VERSION,
+            account_id: AccountId::of(&account_key),
+            slot,
+            admin_key,
+        };
+        Self {
+            account_key,
+            claim: Signed::sign(&claim, account),
+        }
+    }
+}
+
+impl EnrolRequest {
+    /// Whether the account itself claims the slot under the admin key that this request names.
+    #[must_use]
+    pub fn is_claimed(&self, account_id: &AccountId, slot: &SlotId) -> bool {
+        self.claim.as_ref().is_some_and(|owner| {
+            let claim = owner.claim.verify(&owner.account_key);
+            AccountId::of(&owner.account_key) == *account_id
+                && claim.is_ok_and(|claim| {
+                    claim.account_id == *account_id
+                        && claim.slot == *slot
+                        && claim.admin_key == self.admin_key
+                })
+        })
+    }
 }
 
 /// The metadata server's answer to an enrolment.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
 use trefoil_protocol::account::GuessSeed;
 use trefoil_protocol::change::{Change, NewFactor};
 use trefoil_protocol::factor::{FactorKeys, FactorKind, FactorSecret};
@@ -137,4 +138,63 @@ fn a_right_guess_opens_and_a_wrong_one_is_counted() {
     let (_, seed) = &other.guess_seeds()[0];
     let guessed = evaluators.guess(&dealt, seed, &RIGHT, &mut rng).unwrap();
     assert!(matches!(guessed, Outcome::Right(_)));
+}
+
+/// Everything that goes over the wire from an enrolment to a recovery, with a fixed random source and fixed keys: nobody changes
+/// a label, a form or a derivation unawares.
+#[test]
+fn a_whole_enrolment_and_recovery_with_a_fixed_random_source() {
+    let mut rng = rng(2026);
+    let (_, account) = one_click(&mut rng);
+    let secret = FactorSecret::random(&mut rng);
+    let change = Change {
+        add: primaries([2]),
+        ..Change::default()
+    };
+    let guessable = Guessable {
+        subset: 0,
+        stretched: &RIGHT,
+    };
+    let dealt = dealt_slot(
+        &account,
+        &change,
+        (3, &secret),
+        (5, 9),
+        &[guessable],
+        &mut rng,
+    );
+    let mut sent = vec![serde_json::to_string(&dealt.server).unwrap()];
+    sent.extend(
+        dealt
+            .nodes
+            .iter()
+            .map(|node| serde_json::to_string(node).unwrap()),
+    );
+    let evaluators = Evaluators::enrol(&dealt);
+    let seed = account.keys().guess_seed(1);
+    let mut round = GuessRound::new(&dealt.slot, &seed, 0, &RIGHT, &mut rng).unwrap();
+    for (index, (name, record)) in &evaluators.0 {
+        let request = round.request(name.clone(), NOW);
+        let counted = record.guess(&request, name, NOW, &mut rng).unwrap();
+        sent.push(serde_json::to_string(&request).unwrap());
+        sent.push(serde_json::to_string(&counted.answer).unwrap());
+        round.add(*index, &counted.answer).unwrap();
+    }
+    let Outcome::Right(found) = round.finish().unwrap() else {
+        panic!("the right PIN is wrong");
+    };
+    for (index, (name, _)) in &evaluators.0 {
+        let request = round.unlock(&found, name.clone(), *index, NOW);
+        sent.push(serde_json::to_string(&request).unwrap());
+    }
+    assert_eq!(sent.len(), 10 + 20 + 10);
+    let transcript = Sha256::digest(sent.join("\n"));
+    assert_eq!(
+        hex::encode(found.expose_secret()),
+        "cdc8410e3fdcc8c870622668b26a288bd7b2552bff796a786180ef2017f1cc7f"
+    );
+    assert_eq!(
+        hex::encode(transcript),
+        "a3f1045258df78e0fac01c8ab59be1dbcd1c3caa7f4f7f63bf3c978970b3b179"
+    );
 }

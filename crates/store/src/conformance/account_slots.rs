@@ -67,6 +67,7 @@ impl OwnSlot {
             admin_key: self.admin.auth_key(),
             enrolment: Signed::sign(&content, &self.admin),
             permit: None,
+            claim: None,
         };
         request.open(&server).unwrap()
     }

@@ -16,6 +16,7 @@ impl Draft<'_> {
             // Before slots are enrolled for nothing.
             self.account.open().check(&self.change_without_slots())?;
             self.check_identities()?;
+            self.account.end_retired_quickly().await;
             let change = self.with_slots().await?;
             let prepared = self.account.open().prepare(
                 &change,

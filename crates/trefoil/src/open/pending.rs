@@ -10,7 +10,7 @@ use super::locked::{begin, complete, ready};
 use super::{Found, OpenError, Opened, ProvideError, Standing};
 use crate::core::Core;
 use crate::factor::Factor;
-use crate::guess::{GuessError, Known, Unfinished, Used, guess};
+use crate::guess::{GuessError, Known, RightGuess, Unfinished, Used, guess};
 use crate::login::{LoginError, authenticate};
 use crate::pairing::{ContactShare, HelpRequest, PairError};
 
@@ -22,6 +22,8 @@ pub struct Pending {
     opening: Opening,
     /// A guess that came to no end.
     unfinished: Option<Box<Unfinished>>,
+    /// A right guess whose factor could not be provided yet.
+    right: Option<Box<RightGuess>>,
     /// Factors that were opened by a guess.
     used: Vec<Used>,
     /// Shares that contacts lent.
@@ -35,6 +37,7 @@ impl Pending {
             found: found.into(),
             opening,
             unfinished: None,
+            right: None,
             used: Vec::new(),
             lent: Vec::new(),
         }
@@ -143,10 +146,22 @@ impl Pending {
         index: Option<u32>,
         known: &Known,
     ) -> Result<&mut Self, GuessError> {
-        let (state, seeds) = (self.opening.state(), self.opening.guess_seeds());
-        let right = guess(&self.core, state, seeds, index, known, &mut self.unfinished).await?;
-        self.provide(Factor::new(known.kind(), right.secret))
-            .await?;
+        // A right guess that could not be provided was counted, and may have been the last one: it is not made again.
+        let made = self.right.take_if(|right| right.used.kind == known.kind());
+        let right = match made {
+            Some(right) => *right,
+            None => {
+                let (state, seeds) = (self.opening.state(), self.opening.guess_seeds());
+                let session = &self.found.session;
+                let unfinished = &mut self.unfinished;
+                guess(&self.core, session, state, seeds, index, known, unfinished).await?
+            }
+        };
+        let factor = Factor::new(known.kind(), right.secret.clone());
+        if let Err(error) = self.provide(factor).await {
+            self.right = Some(Box::new(right));
+            return Err(error.into());
+        }
         self.used.push(right.used);
         Ok(self)
     }

@@ -57,7 +57,7 @@ pub(crate) async fn run(ui: Ui, arguments: Wallet) -> Result<(), Failure> {
             pairing::approve::run(&setup, &arguments, true).await
         }
         WalletCommand::Contact(Contact::Ask(arguments)) => {
-            pairing::ask::run(&setup, arguments).await
+            pairing::ask::run(&setup, *arguments).await
         }
         WalletCommand::Contact(Contact::Lend(arguments)) => {
             pairing::lend::run(&setup, &arguments).await

@@ -9,7 +9,7 @@ use trefoil_protocol::problem::ProblemCode as Code;
 use super::permit_key;
 use crate::access::{InSession, OfSlot};
 use crate::body::Json;
-use crate::refusal::Answer;
+use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
 
 pub(in crate::routes) async fn handle(
@@ -24,6 +24,12 @@ pub(in crate::routes) async fn handle(
     slot.check(enrolment.content().slot)?;
     if enrolment.content().tenant != caller.tenant {
         return Err(Code::WrongTenant.into());
+    }
+    if !request.is_claimed(&caller.account_id, &slot.0) {
+        return Err(Refusal::new(
+            Code::WrongKey,
+            "the slot must be claimed by the account's own key",
+        ));
     }
     let (tenant, admin_key) = (caller.tenant.clone(), *enrolment.admin_key());
     server.store.enrol_slot(caller, enrolment).await?;

@@ -6,7 +6,7 @@ use crate::support::http::call;
 use crate::support::slot::{TestSlot, guess_key};
 use crate::support::wallet::{Session, upgraded};
 use trefoil_protocol::bytes::{AuthKey, Blob};
-use trefoil_protocol::guess::{EvaluatorName, GuessList, Signed, SlotEnrolment};
+use trefoil_protocol::guess::{EvaluatorName, GuessList, OwnersClaim, Signed, SlotEnrolment};
 use trefoil_protocol::problem::ProblemCode as Code;
 
 #[tokio::test]
@@ -31,21 +31,42 @@ async fn enrolments() {
     let path = |rest: &str, session: &Session| {
         wallet
             .session_call("PUT", rest, session)
-            .json(&slot.enrol_request(&slot.enrolment()))
+            .json(&slot.enrol_request(&wallet, &slot.enrolment()))
     };
     let own_path = format!("/slots/{}", slot.id);
     let node = EvaluatorName::Node(guess_key(1).auth_key());
     let elsewhere = EvaluatorName::Server("https://other.example".to_owned());
     let keys: Vec<AuthKey> = (0..=255).map(|seed| guess_key(seed).auth_key()).collect();
     let foreign_admin = {
-        let mut request = slot.enrol_request(&slot.enrolment());
+        let mut request = slot.enrol_request(&wallet, &slot.enrolment());
         request.admin_key = guess_key(9).auth_key();
         good.clone().without("content-type").json(&request)
     };
     let foreign_list = with(&|enrolment| {
         enrolment.list = Signed::sign(&slot.guess_list(1, &[1]), &guess_key(9));
     });
+    let claimed = |claim| {
+        let mut request = slot.enrol_request(&wallet, &slot.enrolment());
+        request.claim = claim;
+        good.clone().without("content-type").json(&request)
+    };
+    let (admin, stranger) = (slot.admin.auth_key(), guess_key(8));
     let cases = [
+        ("no claim by the account", claimed(None), Code::WrongKey),
+        (
+            "a claim by a thief's key",
+            claimed(Some(OwnersClaim::sign(&stranger, slot.id, admin))),
+            Code::WrongKey,
+        ),
+        (
+            "a claim for another admin key",
+            claimed(Some(OwnersClaim::sign(
+                &wallet.auth,
+                slot.id,
+                stranger.auth_key(),
+            ))),
+            Code::WrongKey,
+        ),
         (
             "no session",
             good.clone().without("authorization"),

@@ -274,6 +274,7 @@ async fn an_id_is_enrolled_once() {
         admin_key: attacker.auth_key(),
         enrolment: Signed::sign(&enrolment, &attacker),
         permit: Some(Signed::sign(&permit, &permit_key())),
+        claim: None,
     };
     place.refuses(owner.id, "enrol", &theirs, taken).await;
 

@@ -119,6 +119,7 @@ fn enrol_request(content: &SlotEnrolment) -> EnrolRequest {
         admin_key: admin().auth_key(),
         enrolment: Signed::sign(content, &admin()),
         permit: None,
+        claim: None,
     }
 }
 
