@@ -45,9 +45,13 @@ impl IdTokenVerifier {
         let NodeConfig {
             verifiers,
             fetching,
-            permits: _,
+            permits,
         } = config;
         fetching.check()?;
+        // A key that was mistyped would refuse every slot without a word to the operator.
+        if let Some(permit) = permits.into_iter().find(|permit| !permit.key.is_key()) {
+            return Err(ConfigError::PermitKey(permit.tenant));
+        }
         check_together(&verifiers)?;
         let fetches = KeyFetches::default();
         let fetcher = Arc::new(Fetcher::new(&fetching, fetches.clone())?);

@@ -58,14 +58,22 @@ impl AuthKey {
         bytes: &[u8],
         signature: &Signature,
     ) -> Result<(), BadSignature> {
-        let key = VerifyingKey::from_bytes(self.as_bytes()).map_err(|_| BadSignature)?;
-        // from_bytes takes non-canonical encodings of a point; one key must have one text.
-        if key.to_bytes() != *self.as_bytes() || !is_canonical(self.as_bytes()) {
-            return Err(BadSignature);
-        }
+        let key = self.decode().ok_or(BadSignature)?;
         let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
         key.verify_strict(&message(name, bytes), &signature)
             .map_err(|_| BadSignature)
+    }
+
+    /// Whether these bytes are a key at all: no signature holds for others.
+    #[must_use]
+    pub fn is_key(&self) -> bool {
+        self.decode().is_some_and(|key| !key.is_weak())
+    }
+
+    fn decode(&self) -> Option<VerifyingKey> {
+        let key = VerifyingKey::from_bytes(self.as_bytes()).ok()?;
+        // from_bytes takes non-canonical encodings of a point; one key must have one text.
+        (key.to_bytes() == *self.as_bytes() && is_canonical(self.as_bytes())).then_some(key)
     }
 }
 
@@ -89,6 +97,7 @@ mod tests {
         let key = AuthPrivateKey::from_seed(&[7; 32]);
         let signature = key.sign("record", b"x");
         assert_eq!(key.auth_key().verify("record", b"x", &signature), Ok(()));
+        assert!(key.auth_key().is_key());
         assert_eq!(
             key.auth_key().verify("statement", b"x", &signature),
             Err(BadSignature)
@@ -108,6 +117,7 @@ mod tests {
             "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
         ] {
             let key = AuthKey::try_from(hex::decode(hexed).unwrap().as_slice()).unwrap();
+            assert!(!key.is_key());
             // R = identity, s = 0 satisfies the cofactored equation for a key of small order.
             let mut forged = [0; 64];
             forged[0] = 1;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use trefoil_protocol::tenant::Tenant;
+
 use super::{EntryError, VerifierConfig};
 use crate::address::AddressError;
 use crate::jwks::KeySetError;
@@ -106,6 +108,11 @@ pub enum ConfigError {
         /// What is wrong with them.
         source: KeySetError,
     },
+    /// The key of a permit is none.
+    #[error(
+        "the permit key of tenant {0} is no key: copy what the metadata server answers at /v1/permit_key"
+    )]
+    PermitKey(Tenant),
     /// A time of [`super::FetchConfig`] makes no sense.
     #[error(
         "fetching: time_limit, fresh_for and retry_pause must be at least 1 second, keep_for at least fresh_for, and longest_pause at least retry_pause"

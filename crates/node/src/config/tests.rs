@@ -116,6 +116,76 @@ fn unknown_fields_and_values_are_refused() {
 }
 
 #[test]
+fn permits_are_read_and_bad_ones_refused() {
+    let key = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let permit =
+        |tenant: &str, key: &str| format!("[[permit]]\ntenant = \"{tenant}\"\nkey = \"{key}\"\n");
+    let read = |text: &str| NodeConfig::from_toml(text);
+    assert_eq!(read("").unwrap().permits, []);
+    // Two keys of one tenant, while its server changes from one to the other.
+    let other = "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw";
+    let both = read(&(permit("acme", key) + &permit("acme", other))).unwrap();
+    let keys = both.permits.iter().map(|permit| {
+        assert_eq!(permit.tenant.as_str(), "acme");
+        permit.key.to_string()
+    });
+    assert_eq!(keys.collect::<Vec<_>>(), [key, other]);
+    for (bad, said) in [
+        (permit("Acme", key), "tenant"),
+        (permit("", key), "tenant"),
+        (permit("acme", ""), "key"),
+        (permit("acme", &key[1..]), "key"),
+        (permit("acme", &format!("{key}A")), "key"),
+        (permit("acme", &key.replace('_', "/")), "key"),
+        (
+            format!("[[permit]]\nkey = \"{key}\""),
+            "missing field `tenant`",
+        ),
+        (
+            "[[permit]]\ntenant = \"acme\"".to_owned(),
+            "missing field `key`",
+        ),
+        (
+            permit("acme", key) + "url = \"https://m\"",
+            "unknown field `url`",
+        ),
+        (
+            permit("acme", key) + &format!("key = \"{key}\""),
+            "duplicate key",
+        ),
+        (
+            permit("acme", key).replace("[[permit]]", "[permit]"),
+            "sequence",
+        ),
+    ] {
+        let error = read(&bad).unwrap_err();
+        assert!(matches!(error, ConfigError::Toml(_)), "{bad}");
+        // The message shows the line.
+        let shown = error.to_string();
+        assert!(shown.contains(said), "{bad}: {shown}");
+    }
+}
+
+#[test]
+fn a_permit_key_is_one() {
+    let with = |key: &str| {
+        let toml = format!("[[permit]]\ntenant = \"acme\"\nkey = \"{key}\"");
+        IdTokenVerifier::new(NodeConfig::from_toml(&toml).unwrap())
+    };
+    assert!(with("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").is_ok());
+    // One letter wrong; zeros; the neutral element, for which anyone could sign.
+    for bad in [
+        "12qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        &"A".repeat(43),
+        &format!("AQ{}", "A".repeat(41)),
+    ] {
+        let error = with(bad).unwrap_err();
+        assert!(matches!(error, ConfigError::PermitKey(_)), "{bad}: {error}");
+        assert!(error.to_string().contains("tenant acme"), "{error}");
+    }
+}
+
+#[test]
 fn an_issuer_and_audience_belong_to_one_verifier_of_the_network() {
     // Another tenant, another name, and even the same audience among others: the error names both.
     let mut second = google("rival", "accounts", "theirs");
