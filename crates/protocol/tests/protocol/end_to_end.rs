@@ -45,8 +45,11 @@ fn snapshot(name: &str, made: &str) {
     );
 }
 
+/// With sorted keys, whatever features of `serde_json` other packages in the build have switched on.
 fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap()
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    serde_json::to_string_pretty(&sorted).unwrap()
 }
 
 /// A factor whose secret is this byte 32 times.
