@@ -28,8 +28,10 @@ pub enum PairingError {
     /// A key to which nothing can be sealed.
     #[error("the other device showed a key to which nothing can be sealed")]
     UnusableKey,
-    /// A name that is too long, or holds control characters.
-    #[error("a label has at most 64 bytes and no control characters")]
+    /// A name that is too long, or holds characters that steer a terminal or turn the direction of writing.
+    #[error(
+        "a label has at most 64 bytes and no control characters, those for the direction of writing included"
+    )]
     Label,
     /// Binding or proof are not those of the factor that was compared.
     #[error("the other device's factor does not fit this account: {0}")]

@@ -108,12 +108,27 @@ fn check_parts(exchange_key: &EnvelopeKey, label: &str) -> Result<(), PairingErr
     check_label(label)
 }
 
-/// The other side's users see it, so it cannot hold what steers a terminal.
+/// The other side's users see it beside the digits that they compare, so it cannot hold what steers a terminal or moves the
+/// text around it.
 pub(super) fn check_label(label: &str) -> Result<(), PairingError> {
-    if label.len() > MAX_LABEL || label.chars().any(char::is_control) {
+    let unfit = |c: char| c.is_control() || turns_text(c);
+    if label.len() > MAX_LABEL || label.chars().any(unfit) {
         return Err(PairingError::Label);
     }
     Ok(())
+}
+
+/// Sets the direction of writing (Unicode, property Bidi_Control) or ends a line, and is no control character (general
+/// categories Zl and Zp).
+const fn turns_text(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61C}'
+            | '\u{200E}'..='\u{200F}'
+            | '\u{2028}'..='\u{2029}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2066}'..='\u{2069}'
+    )
 }
 
 /// A reveal as the exact bytes that were committed to: its JSON and [`BLIND`] random bytes.

@@ -307,7 +307,7 @@ fn revealed_by_old(reveal: impl FnOnce(&mut OldReveal)) -> PairingError {
 
 #[test]
 fn an_old_side_that_reveals_nonsense_is_refused() {
-    let cases: [Case<OldReveal>; 7] = [
+    let cases: [Case<OldReveal>; 9] = [
         (PairingError::UnknownVersion(2), |old| old.version = 2),
         (PairingError::WrongPurpose, |old| {
             old.purpose = Purpose::Contact;
@@ -326,6 +326,12 @@ fn an_old_side_that_reveals_nonsense_is_refused() {
         (PairingError::Label, |old| old.label = "x".repeat(65)),
         (PairingError::Label, |old| {
             old.label = "\u{1b}[2J".to_string();
+        }),
+        (PairingError::Label, |old| {
+            old.label = "\u{202e}654 321".to_string();
+        }),
+        (PairingError::Label, |old| {
+            old.label = "a\u{2028}b".to_string()
         }),
     ];
     for (error, reveal) in cases {

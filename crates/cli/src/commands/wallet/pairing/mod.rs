@@ -65,15 +65,16 @@ enum Compared {
 /// Shows the digits and who says to be on the other side, and waits for the user's word: `yes` means that they are the same,
 /// anything else that they are not. Without an answer the pairing is given up.
 async fn compare(ui: Ui, digits: ShortString, who: &str) -> Result<Compared, Failure> {
+    // The other side chose the name, which may hold digits, too: those to compare stand on a line of their own.
     let named = if who.is_empty() {
-        "the other device"
+        String::new()
     } else {
-        who
+        format!("\nThe other side calls itself \u{201c}{who}\u{201d}.")
     };
     ui.step(
         "compare",
         json!({ "digits": digits.digits(), "other": who }),
-        format_args!("{named}\u{2003}{digits}"),
+        format_args!("{digits}{named}"),
     );
     ui.note("Does the other device show the same digits? Type yes, or no:");
     tokio::select! {
