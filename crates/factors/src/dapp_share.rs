@@ -6,26 +6,21 @@
 use core::fmt;
 
 use rand_core::CryptoRng;
-use subtle::ConstantTimeEq as _;
 use trefoil_protocol::factor::FactorSecret;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::recovery_phrase::DrillError;
-use crate::words::{self, PhraseError};
+use crate::words::{PhraseError, ShareWords};
 
 /// A dApp share. Wiped when dropped; `Debug` is redacted.
-#[derive(Clone)]
-pub struct DappShare {
-    entropy: Zeroizing<[u8; 32]>,
-}
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct DappShare(ShareWords);
 
 impl DappShare {
     /// A fresh share.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut entropy = Zeroizing::new([0; 32]);
-        rng.fill_bytes(entropy.as_mut_slice());
-        Self { entropy }
+        Self(ShareWords::generate(rng))
     }
 
     /// Reads the 24 words, in any case and with any white space between them.
@@ -34,20 +29,19 @@ impl DappShare {
     /// [`PhraseError`] for another number of words, a word that is not in the English list (with its position) and a
     /// wrong checksum.
     pub fn parse(text: &str) -> Result<Self, PhraseError> {
-        let (entropy, _) = words::decode(text, |found| found == 24, "24")?;
-        Ok(Self { entropy })
+        ShareWords::parse(text).map(Self)
     }
 
     /// The words, separated by blanks, for the app's secret storage.
     #[must_use]
     pub fn expose_words(&self) -> Zeroizing<String> {
-        words::encode(self.entropy.as_slice()).unwrap_or_default()
+        self.0.expose_words()
     }
 
     /// The factor secret: the 32 bytes behind the words.
     #[must_use]
     pub fn factor_secret(&self) -> FactorSecret {
-        FactorSecret::from_bytes(*self.entropy)
+        self.0.factor_secret()
     }
 
     /// The drill: checks in constant time that what the app stored is this share.
@@ -55,30 +49,9 @@ impl DappShare {
     /// # Errors
     /// [`DrillError`] when it is no phrase, or another one.
     pub fn prove(&self, stored: &str) -> Result<(), DrillError> {
-        if *self == Self::parse(stored)? {
-            Ok(())
-        } else {
-            Err(DrillError::Different)
-        }
+        self.0.prove(stored)
     }
 }
-
-impl Zeroize for DappShare {
-    fn zeroize(&mut self) {
-        self.entropy.zeroize();
-    }
-}
-
-// The entropy wipes itself.
-impl ZeroizeOnDrop for DappShare {}
-
-impl PartialEq for DappShare {
-    fn eq(&self, other: &Self) -> bool {
-        self.entropy.ct_eq(other.entropy.as_ref()).into()
-    }
-}
-
-impl Eq for DappShare {}
 
 impl fmt::Debug for DappShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,7 +14,7 @@ use trefoil_protocol::factor::FactorSecret;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::recovery_phrase::DrillError;
-use crate::words::{self, PhraseError};
+use crate::words::{PhraseError, ShareWords};
 
 /// Seconds for which a code is good.
 pub const CODE_SECONDS: u64 = 600;
@@ -24,10 +24,8 @@ pub const CODE_TRIES: u8 = 5;
 const MAX_ADDRESS: usize = 254;
 
 /// A backup share. Wiped when dropped; `Debug` is redacted.
-#[derive(Clone)]
-pub struct EmailBackup {
-    entropy: Zeroizing<[u8; 32]>,
-}
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct EmailBackup(ShareWords);
 
 /// One message, in plain text.
 pub struct Mail {
@@ -202,9 +200,7 @@ impl EmailBackup {
     /// A fresh share.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut entropy = Zeroizing::new([0; 32]);
-        rng.fill_bytes(entropy.as_mut_slice());
-        Self { entropy }
+        Self(ShareWords::generate(rng))
     }
 
     /// Reads the 24 words as they are copied from the mail, in any case and with any white space between them.
@@ -212,14 +208,13 @@ impl EmailBackup {
     /// # Errors
     /// [`PhraseError`].
     pub fn parse(text: &str) -> Result<Self, PhraseError> {
-        let (entropy, _) = words::decode(text, |found| found == 24, "24")?;
-        Ok(Self { entropy })
+        ShareWords::parse(text).map(Self)
     }
 
     /// The message with the words.
     #[must_use]
     pub fn mail(&self, contact: &VerifiedContact) -> Mail {
-        let words = words::encode(self.entropy.as_slice()).unwrap_or_default();
+        let words = self.0.expose_words();
         Mail {
             to: contact.address().to_owned(),
             subject: "Your wallet's backup words".to_owned(),
@@ -235,7 +230,7 @@ impl EmailBackup {
     /// The factor secret: the 32 bytes behind the words.
     #[must_use]
     pub fn factor_secret(&self) -> FactorSecret {
-        FactorSecret::from_bytes(*self.entropy)
+        self.0.factor_secret()
     }
 
     /// The drill: checks in constant time that what the user copied from the mail is this share.
@@ -243,11 +238,7 @@ impl EmailBackup {
     /// # Errors
     /// [`DrillError`] when it is no phrase, or another one.
     pub fn prove(&self, copied: &str) -> Result<(), DrillError> {
-        if *self == Self::parse(copied)? {
-            Ok(())
-        } else {
-            Err(DrillError::Different)
-        }
+        self.0.prove(copied)
     }
 }
 
@@ -264,23 +255,6 @@ fn wrapped(words: &str) -> Zeroizing<String> {
     }
     text
 }
-
-impl Zeroize for EmailBackup {
-    fn zeroize(&mut self) {
-        self.entropy.zeroize();
-    }
-}
-
-// The entropy wipes itself.
-impl ZeroizeOnDrop for EmailBackup {}
-
-impl PartialEq for EmailBackup {
-    fn eq(&self, other: &Self) -> bool {
-        self.entropy.ct_eq(other.entropy.as_ref()).into()
-    }
-}
-
-impl Eq for EmailBackup {}
 
 impl fmt::Debug for EmailBackup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

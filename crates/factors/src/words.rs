@@ -1,10 +1,15 @@
-//! BIP-39 words to bytes and back, English list. Shared by the recovery phrase and the dApp share.
+//! BIP-39 words to bytes and back, English list. What all factors that consist of words share.
 
 use core::fmt;
 
 use bip39::{Language, Mnemonic};
+use rand_core::CryptoRng;
+use subtle::ConstantTimeEq as _;
+use trefoil_protocol::factor::FactorSecret;
 use unicode_normalization::UnicodeNormalization as _;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::recovery_phrase::DrillError;
 
 /// Longer input than any 24 words is not even looked at: the longest English word has 8 letters.
 const MAX_INPUT: usize = 4096;
@@ -66,6 +71,58 @@ impl fmt::Debug for UnknownWord {
             .finish()
     }
 }
+
+/// A share as 24 words. Wiped when dropped; compared in constant time.
+#[derive(Clone)]
+pub(crate) struct ShareWords {
+    entropy: Zeroizing<[u8; 32]>,
+}
+
+impl ShareWords {
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut entropy = Zeroizing::new([0; 32]);
+        rng.fill_bytes(entropy.as_mut_slice());
+        Self { entropy }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, PhraseError> {
+        let (entropy, _) = decode(text, |found| found == 24, "24")?;
+        Ok(Self { entropy })
+    }
+
+    pub(crate) fn expose_words(&self) -> Zeroizing<String> {
+        encode(self.entropy.as_slice()).unwrap_or_default()
+    }
+
+    pub(crate) fn factor_secret(&self) -> FactorSecret {
+        FactorSecret::from_bytes(*self.entropy)
+    }
+
+    pub(crate) fn prove(&self, copied: &str) -> Result<(), DrillError> {
+        if *self == Self::parse(copied)? {
+            Ok(())
+        } else {
+            Err(DrillError::Different)
+        }
+    }
+}
+
+impl Zeroize for ShareWords {
+    fn zeroize(&mut self) {
+        self.entropy.zeroize();
+    }
+}
+
+// The entropy wipes itself.
+impl ZeroizeOnDrop for ShareWords {}
+
+impl PartialEq for ShareWords {
+    fn eq(&self, other: &Self) -> bool {
+        self.entropy.ct_eq(other.entropy.as_ref()).into()
+    }
+}
+
+impl Eq for ShareWords {}
 
 /// The words of 16 or 32 bytes, separated by single blanks. `None` for another length.
 pub(crate) fn encode(entropy: &[u8]) -> Option<Zeroizing<String>> {
