@@ -19,6 +19,10 @@ fn health_is_shown_without_proving_anything() {
     assert_eq!(shown["step"], "drill");
     assert!(shown["proven"].as_array().unwrap().is_empty());
     assert_eq!(shown["health"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        shown["slots"],
+        serde_json::json!({ "ended": 0, "waiting": 0, "left_over": 0 })
+    );
     const DAY: u64 = 24 * 60 * 60;
     for (index, kind, due, use_by) in [
         (1, "social", None, None),

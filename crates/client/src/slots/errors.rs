@@ -59,8 +59,10 @@ pub enum EnrolError {
     /// Log in again.
     #[error("the session has ended; log in again")]
     SessionEnded,
-    /// The account has too many slots.
-    #[error("the account has too many slots for now; try again later")]
+    /// The account has too many slots, most of them of changes that were never committed: end those first.
+    #[error(
+        "the account has too many slots: end those that no factor uses, by tending the slots, and try again"
+    )]
     TooManySlots,
     /// The metadata server refused.
     #[error("the metadata server refused to take the slot: {0}")]

@@ -1,4 +1,5 @@
-//! `trefoil wallet drill`: shows that a factor still works, and notes that down.
+//! `trefoil wallet drill`: shows that a factor still works, notes that down, and has the servers forget what no factor uses any
+//! more.
 
 use serde_json::json;
 use trefoil::{DappShare, RecoveryPhrase};
@@ -25,19 +26,28 @@ pub(crate) async fn run(setup: &Setup, arguments: Drilled) -> Result<(), Failure
     for known in knowledge::bring_proof(ui, proof)? {
         proven.push(ui.busy("guessing", account.drill_known(known)).await?);
     }
+    let tended = ui.busy("tidying up", account.tend_slots()).await;
     let health: Vec<_> = account
         .backup_health()
         .iter()
         .map(factor_list::health)
         .collect();
+    let mut said = factor_list::health_text(&account);
+    if !proven.is_empty() {
+        said = format!("It works.\n{said}");
+    }
+    if tended.waiting > 0 {
+        said.push_str("\nSome servers could not be told yet what no factor uses any more; the next drill tells them.");
+    }
     ui.step(
         "drill",
-        json!({ "proven": proven, "health": health, "revision": account.revision() }),
-        if proven.is_empty() {
-            factor_list::health_text(&account)
-        } else {
-            format!("It works.\n{}", factor_list::health_text(&account))
-        },
+        json!({
+            "proven": proven,
+            "health": health,
+            "revision": account.revision(),
+            "slots": { "ended": tended.ended, "waiting": tended.waiting, "left_over": tended.left_over },
+        }),
+        said,
     );
     Ok(())
 }
