@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::core::Core;
 use crate::draft::Draft;
 use crate::ethereum::EthereumAddress;
+use crate::guess::{GuessError, Known, RightGuess, Unfinished, guess};
 use crate::mfa::{Circumstances, MfaPrompt};
 
 /// An account whose key has been put together and proven.
@@ -31,6 +32,7 @@ pub struct Account {
     dont_ask: bool,
     /// Retired slots that every server has ended; the next commit forgets them.
     ended_slots: BTreeSet<SlotId>,
+    unfinished: Option<Box<Unfinished>>,
 }
 
 /// Events that a server keeps at least (protocol: the newest ones of an account).
@@ -104,6 +106,7 @@ impl Account {
             logins,
             dont_ask,
             ended_slots: BTreeSet::new(),
+            unfinished: None,
         }
     }
 
@@ -276,7 +279,9 @@ impl Account {
         Ok(listed.events)
     }
 
-    /// Erases the account for ever; the wallet key, if exported, stays valid on its chains. This device forgets it too.
+    /// Erases the account for ever; the wallet key, if exported, stays valid on its chains. This device forgets it too, and the
+    /// nodes are told that what they count guesses for is over: those that cannot be reached now keep parts of which nobody
+    /// has the rest.
     ///
     /// # Errors
     /// [`AccountError`].
@@ -286,8 +291,9 @@ impl Account {
             .delete(&self.session, self.open.keys().auth())
             .await?;
         let id = self.id();
-        self.core.devices.update(|state| state.forget(&id))?;
-        Ok(())
+        let forgotten = self.core.devices.update(|state| state.forget(&id));
+        self.end_every_slot_quickly().await;
+        Ok(forgotten?)
     }
 
     pub(crate) const fn core(&self) -> &Arc<Core> {
@@ -324,6 +330,21 @@ impl Account {
         let retired = &self.open.state().retired;
         self.ended_slots
             .retain(|ended| retired.iter().any(|retired| retired.slot == *ended));
+    }
+
+    /// A guess at a factor of this kind with the guess keys of the others that are open: what was itself opened by a guess may be
+    /// guessed at again.
+    pub(crate) async fn guess(&mut self, known: &Known) -> Result<RightGuess, GuessError> {
+        let (open, session) = (&self.open, &self.session);
+        let (state, keys) = (open.state(), open.keys());
+        let kind_of = |index| state.note(index).map(|note| note.kind);
+        let held = open.held().iter();
+        let seeds: Vec<_> = held
+            .filter(|held| kind_of(held.index) != Some(known.kind()))
+            .map(|held| (held.index, keys.guess_seed(held.index)))
+            .collect();
+        let unfinished = &mut self.unfinished;
+        guess(&self.core, session, state, &seeds, None, known, unfinished).await
     }
 
     pub(crate) fn acknowledge(&mut self, slot: SlotId) {

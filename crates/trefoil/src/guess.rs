@@ -48,7 +48,7 @@ pub enum GuessError {
         kind: FactorKind,
         /// The factor whose guess key is spent.
         from: String,
-        /// Factors that still work, for which nobody counts on this guess key.
+        /// Factors that still work: the others, and this one again where another factor at hand may have guesses left.
         still: Vec<FactorNote>,
     },
     /// The account has no such factor, or it was given already.
@@ -166,29 +166,27 @@ pub(crate) async fn guess(
     let slot = slot.ok_or(GuessError::NoSuchFactor(kind))?;
     let input = Arc::new(known.input(&slot.knowledge)?);
     let stretched = stretch(&input, &slot.stretch).await?;
+    let begun = |held| Begun {
+        held,
+        subset: input.subset(),
+        slot: slot.clone(),
+        stretched: stretched.clone(),
+    };
+    // One that came to no end goes on before another factor's guesses are used.
+    let mut seeds: Vec<_> = seeds.iter().collect();
+    seeds.sort_by_key(|(held, _)| !begun(*held).is_that_of(unfinished.as_deref()));
     let mut refused = slots::GuessError::Spent;
-    for (held, seed) in seeds {
-        let begun = Begun {
-            held: *held,
-            subset: input.subset(),
-            slot: slot.clone(),
-            stretched: stretched.clone(),
-        };
-        let mut attempt = match begun.resume(unfinished) {
-            Some(attempt) => attempt,
-            None => {
-                core.slots
-                    .attempt(slot, seed, begun.subset, begun.stretched.expose_secret())?
-            }
-        };
-        let mut guessed = core.slots.guess(&mut attempt).await;
+    for (tried, (held, seed)) in seeds.iter().enumerate() {
+        let attempt = begun(*held).attempt(core, seed, unfinished)?;
+        let mut guessed = core.slots.guess(attempt).await;
         let unknown = matches!(guessed, Err(slots::GuessError::KeyRemoved));
         if unknown && bring_list(core, session, slot).await {
-            guessed = core.slots.guess(&mut attempt).await;
+            guessed = core.slots.guess(attempt).await;
         }
         match guessed {
             Ok(Guessed::Right(secret)) => {
-                let standing = core.slots.unlock(&attempt, &secret).await;
+                let standing = core.slots.unlock(attempt, &secret).await;
+                *unfinished = None;
                 let used = Used {
                     slot: slot.clone(),
                     kind,
@@ -198,14 +196,19 @@ pub(crate) async fn guess(
                 };
                 return Ok(RightGuess { secret, used });
             }
-            Ok(guessed) => return Err(wrong(&guessed, kind, state, (*held, note.index), given)),
+            Ok(guessed) => {
+                *unfinished = None;
+                let others_left = tried + 1 < seeds.len();
+                let usable = |other: &FactorNote| {
+                    !given(other) && (other.index != note.index || others_left)
+                };
+                return Err(wrong(&guessed, kind, state, *held, usable));
+            }
             Err(error @ (slots::GuessError::Spent | slots::GuessError::KeyRemoved)) => {
+                *unfinished = None;
                 refused = error;
             }
-            Err(error) => {
-                *unfinished = Some(Box::new(Unfinished { begun, attempt }));
-                return Err(error.into());
-            }
+            Err(error) => return Err(error.into()),
         }
     }
     Err(refused.into())
@@ -225,8 +228,8 @@ fn wrong(
     guessed: &Guessed,
     kind: FactorKind,
     state: &State,
-    (held, guessed_at): (u32, u32),
-    given: impl Fn(&FactorNote) -> bool,
+    held: u32,
+    usable: impl Fn(&FactorNote) -> bool,
 ) -> GuessError {
     let from = named(state, held);
     match guessed {
@@ -236,8 +239,7 @@ fn wrong(
             from,
         },
         _ => {
-            let still = state.factors.iter();
-            let still = still.filter(|other| other.index != guessed_at && !given(other));
+            let still = state.factors.iter().filter(|other| usable(other));
             GuessError::LastWrong {
                 kind,
                 from,
@@ -248,13 +250,33 @@ fn wrong(
 }
 
 impl Begun {
-    /// Takes up the guess that came to no end, if this is the same again.
-    fn resume(&self, unfinished: &mut Option<Box<Unfinished>>) -> Option<Attempt> {
-        let same = unfinished
-            .as_ref()
-            .is_some_and(|earlier| earlier.begun == *self);
-        let earlier = if same { unfinished.take() } else { None };
-        earlier.map(|earlier| earlier.attempt)
+    fn is_that_of(&self, unfinished: Option<&Unfinished>) -> bool {
+        unfinished.is_some_and(|earlier| earlier.begun == *self)
+    }
+
+    /// Takes up the guess that came to no end, if this is the same again. From now on it is what is unfinished: also when
+    /// whoever waits for it gives up.
+    fn attempt<'a>(
+        self,
+        core: &Core,
+        seed: &GuessSeed,
+        unfinished: &'a mut Option<Box<Unfinished>>,
+    ) -> Result<&'a mut Attempt, slots::GuessError> {
+        let earlier = unfinished
+            .take()
+            .filter(|earlier| self.is_that_of(Some(earlier)));
+        let attempt = match earlier {
+            Some(earlier) => earlier.attempt,
+            None => {
+                let (subset, stretched) = (self.subset, self.stretched.expose_secret());
+                core.slots.attempt(&self.slot, seed, subset, stretched)?
+            }
+        };
+        let begun = Unfinished {
+            begun: self,
+            attempt,
+        };
+        Ok(&mut unfinished.insert(Box::new(begun)).attempt)
     }
 }
 

@@ -5,7 +5,7 @@ use trefoil_protocol::guess::Slot;
 use trefoil_protocol::state::FactorNote;
 
 use crate::account::Account;
-use crate::guess::{GuessError, Known, guess};
+use crate::guess::{GuessError, Known};
 
 /// Days between two proofs of a recovery factor, unless the account says otherwise.
 const REMINDER_DAYS: u32 = 90;
@@ -110,25 +110,7 @@ impl Account {
     /// [`DrillError`].
     pub async fn drill_known(&mut self, known: impl Into<Known>) -> Result<u32, DrillError> {
         let known = known.into();
-        let keys = self.open().keys();
-        let held = self.open().held().iter();
-        let kind_of = |index| self.open().state().note(index).map(|note| note.kind);
-        // What was just opened by a guess may be drilled, too: with the other factors' guess keys.
-        let seeds: Vec<_> = held
-            .filter(|held| kind_of(held.index) != Some(known.kind()))
-            .map(|held| (held.index, keys.guess_seed(held.index)))
-            .collect();
-        let state = self.open().state();
-        let right = guess(
-            self.core(),
-            self.session(),
-            state,
-            &seeds,
-            None,
-            &known,
-            &mut None,
-        )
-        .await?;
+        let right = self.guess(&known).await?;
         let index = right.used.slot.factor;
         let questions = right.used.kind == FactorKind::SecurityQuestions;
         let spare = right

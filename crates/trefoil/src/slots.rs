@@ -44,9 +44,7 @@ impl Account {
     }
 
     pub(crate) async fn tend_slots_quickly(&mut self) {
-        let policy = RetryPolicy::once(QUICK);
-        let slots = self.core().slots.clone().with_retry(policy);
-        self.tend(slots, false).await;
+        self.tend(self.quick_slots(), false).await;
     }
 
     /// Before a commit, which forgets those that are over.
@@ -54,6 +52,21 @@ impl Account {
         if !self.open().state().retired.is_empty() {
             self.tend_slots_quickly().await;
         }
+    }
+
+    /// After the account is gone, when nobody else can any more.
+    pub(crate) async fn end_every_slot_quickly(&self) {
+        let client = self.quick_slots();
+        let (state, keys, now) = (self.open().state(), self.open().keys(), self.core().now());
+        let live = state.slots.iter();
+        let live = live.map(|slot| Retired::slot(slot, keys, now));
+        let all: Vec<Retired> = state.retired.iter().cloned().chain(live).collect();
+        join_all(all.iter().map(|slot| client.tell_retired(slot))).await;
+    }
+
+    fn quick_slots(&self) -> SlotClient {
+        let policy = RetryPolicy::once(QUICK);
+        self.core().slots.clone().with_retry(policy)
     }
 
     async fn tend(&mut self, client: SlotClient, thorough: bool) -> Tended {

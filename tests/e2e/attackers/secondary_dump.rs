@@ -64,3 +64,25 @@ async fn t_minus_1_nodes_and_the_dump_cannot_tell_the_right_entry_and_t_nodes_ca
     assert_eq!(offline(&target, key, server, &dictionary), [777]);
     keeper.open_by(&pin_at(RIGHT)).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_account_leaves_no_part_of_its_slots_at_the_nodes() {
+    let world = World::with(WorldOptions::default()).await.unwrap();
+    let keeper = Keeper::with_this_pin(&world, "alice".to_owned(), &pin_at(RIGHT)).await;
+    let loot = Loot::only(world.metadata_directory());
+    let target = Target::of(&loot, &social_keys(&world, "alice").await);
+    let parts = async || {
+        let mut parts = Vec::new();
+        for place in 0..target.slot.nodes.len() {
+            parts.push(
+                StolenShare::from_node(&world, place, &target.slot)
+                    .await
+                    .bytes,
+            );
+        }
+        parts
+    };
+    assert!(!parts().await.contains(&[0; 32]));
+    keeper.open(&keeper.phone).await.delete().await.unwrap();
+    assert!(parts().await.iter().all(|part| *part == [0; 32]));
+}

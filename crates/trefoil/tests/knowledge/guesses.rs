@@ -1,6 +1,8 @@
 //! Guesses are counted, for each other factor on its own.
 
-use trefoil::{FactorKind, GuessError};
+use core::time::Duration;
+
+use trefoil::{DrillError, FactorKind, GuessError};
 use trefoil_client::slots;
 
 use crate::user::*;
@@ -120,6 +122,63 @@ async fn what_is_no_pin_or_not_there_costs_nothing() {
         pending.guess_at(1, pin(PIN)).await.unwrap_err(),
         GuessError::NoSuchFactor(FactorKind::Pin)
     ));
+    match pending.guess(pin(WRONG_PIN)).await.unwrap_err() {
+        GuessError::Wrong { left, .. } => assert_eq!(left, 9),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_goes_on_with_another_factors_guesses_and_after_an_interruption() {
+    let mut user = with_pin().await;
+    let mut account = user.open().await;
+    for _ in 0..9 {
+        account.drill_known(pin(WRONG_PIN)).await.unwrap_err();
+    }
+    // The last one of the social login's; the phrase's are untouched.
+    let error = account.drill_known(pin(WRONG_PIN)).await.unwrap_err();
+    let DrillError::Guess(GuessError::LastWrong { from, still, .. }) = error else {
+        panic!("{error}");
+    };
+    assert!(from.starts_with("social"), "{from}");
+    let still: Vec<_> = still.iter().map(|note| note.kind).collect();
+    assert_eq!(still, [FactorKind::Pin]);
+
+    // A guess with the second factor's key that too few answer is the same one when it is repeated, although the first
+    // factor's spent key comes before it.
+    for place in 0..5 {
+        user.world.nodes[place].kill().await;
+    }
+    account.drill_known(pin(WRONG_PIN)).await.unwrap_err();
+    for place in 0..5 {
+        user.world.nodes[place].start_again().unwrap();
+    }
+    match account.drill_known(pin(WRONG_PIN)).await.unwrap_err() {
+        DrillError::Guess(GuessError::Wrong { left, from, .. }) => {
+            assert_eq!(left, 9);
+            assert!(from.starts_with("recovery_phrase"), "{from}");
+        }
+        other => panic!("{other}"),
+    }
+    account.drill_known(pin(PIN)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guess_that_nobody_waits_for_any_more_costs_one_when_it_is_repeated() {
+    let user = with_pin().await;
+    let mut pending = user.pending(&user.app()).await;
+    // Given up at any point of it.
+    for millis in [1, 5, 10, 20, 40] {
+        let guess = pending.guess(pin(WRONG_PIN));
+        let given_up = tokio::time::timeout(Duration::from_millis(millis), guess).await;
+        if let Ok(ended) = given_up {
+            assert!(matches!(
+                ended.unwrap_err(),
+                GuessError::Wrong { left: 9, .. }
+            ));
+            return;
+        }
+    }
     match pending.guess(pin(WRONG_PIN)).await.unwrap_err() {
         GuessError::Wrong { left, .. } => assert_eq!(left, 9),
         other => panic!("{other}"),
