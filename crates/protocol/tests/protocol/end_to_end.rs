@@ -4,7 +4,6 @@
 //! A difference means that records out there no longer open. `TREFOIL_WRITE_SNAPSHOTS=1` rewrites the files on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -20,30 +19,10 @@ use trefoil_protocol::problem::{Problem, ProblemCode};
 use trefoil_protocol::record::{Custody, SignedPayload};
 use trefoil_protocol::statement::{Context, SignedStatement, StatementBody};
 
+use crate::snapshots::{committed, snapshot};
 use crate::support::*;
 
 const SEED: [u8; 32] = [0x42; 32];
-
-fn path(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
-    folder.join(name)
-}
-
-fn committed(name: &str) -> String {
-    std::fs::read_to_string(path(name)).unwrap()
-}
-
-fn snapshot(name: &str, made: &str) {
-    if std::env::var_os("TREFOIL_WRITE_SNAPSHOTS").is_some() {
-        std::fs::write(path(name), format!("{made}\n")).unwrap();
-    }
-    let kept = committed(name);
-    assert_eq!(
-        made,
-        kept.trim_end(),
-        "{name} differs from the bytes that are made now"
-    );
-}
 
 /// With sorted keys, whatever features of `serde_json` other packages in the build have switched on.
 fn pretty(value: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
+use serde_json::json;
 use trefoil_protocol::account::GuessSeed;
 use trefoil_protocol::change::{Change, NewFactor};
 use trefoil_protocol::factor::{FactorKeys, FactorKind, FactorSecret};
@@ -11,6 +11,7 @@ use trefoil_protocol::guess::{
 };
 use trefoil_protocol::record::Custody;
 
+use crate::snapshots::snapshot;
 use crate::support::*;
 
 const RIGHT: [u8; 32] = [1; 32];
@@ -140,8 +141,9 @@ fn a_right_guess_opens_and_a_wrong_one_is_counted() {
     assert!(matches!(guessed, Outcome::Right(_)));
 }
 
-/// Everything that goes over the wire from an enrolment to a recovery, with a fixed random source and fixed keys: nobody changes
-/// a label, a form or a derivation unawares.
+/// Everything that goes over the wire from an enrolment to a recovery, with a fixed random source and fixed keys: what is known,
+/// then an enrolment per evaluator (the server first), a guess and its answer per evaluator, an unlock per evaluator. Nobody
+/// changes a label, a form or a derivation unawares.
 #[test]
 fn a_whole_enrolment_and_recovery_with_a_fixed_random_source() {
     let mut rng = rng(2026);
@@ -163,7 +165,14 @@ fn a_whole_enrolment_and_recovery_with_a_fixed_random_source() {
         &[guessable],
         &mut rng,
     );
-    let mut sent = vec![serde_json::to_string(&dealt.server).unwrap()];
+    let known = json!({
+        "secret": hex::encode(secret.expose_secret()),
+        "stretched": hex::encode(RIGHT),
+    });
+    let mut sent = vec![
+        known.to_string(),
+        serde_json::to_string(&dealt.server).unwrap(),
+    ];
     sent.extend(
         dealt
             .nodes
@@ -187,14 +196,7 @@ fn a_whole_enrolment_and_recovery_with_a_fixed_random_source() {
         let request = round.unlock(&found, name.clone(), *index, NOW);
         sent.push(serde_json::to_string(&request).unwrap());
     }
-    assert_eq!(sent.len(), 10 + 20 + 10);
-    let transcript = Sha256::digest(sent.join("\n"));
-    assert_eq!(
-        hex::encode(found.expose_secret()),
-        "cdc8410e3fdcc8c870622668b26a288bd7b2552bff796a786180ef2017f1cc7f"
-    );
-    assert_eq!(
-        hex::encode(transcript),
-        "a3f1045258df78e0fac01c8ab59be1dbcd1c3caa7f4f7f63bf3c978970b3b179"
-    );
+    assert_eq!(found, secret);
+    assert_eq!(sent.len(), 1 + 10 + 20 + 10);
+    snapshot("guessing.jsonl", &sent.join("\n"));
 }

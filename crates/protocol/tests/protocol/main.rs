@@ -24,6 +24,7 @@ mod restoring;
 mod rounds;
 mod secrets;
 mod size;
+mod snapshots;
 mod support;
 mod vectors;
 mod wire;
