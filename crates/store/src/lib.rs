@@ -3,14 +3,17 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod limit_store;
 mod mailbox_store;
 mod model;
 mod node_store;
 mod slot_store;
 mod sqlite;
 mod store;
+mod upkeep_store;
 
 pub use error::StoreError;
+pub use limit_store::{LimitDraw, LimitDrawn, LimitStore, LimitSubject, MemoryLimits};
 pub use mailbox_store::{
     MAILBOXES_KEPT, MAILBOXES_OPEN, MailboxPlace, MailboxStore, NewMailbox, PutMessage,
     StoredMailbox, StoredMessage,
@@ -24,3 +27,7 @@ pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
 pub use slot_store::{MemorySlotStore, NodeSlotStore, SlotStore, StoredSlot};
 pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};
+pub use upkeep_store::{
+    DumpEntry, DumpedAccount, DumpedEnvelope, DumpedFactor, DumpedNonce, DumpedSlot, Pruned,
+    StoreStats, UpkeepStore,
+};
