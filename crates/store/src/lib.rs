@@ -11,6 +11,7 @@ mod slot_store;
 mod sqlite;
 mod store;
 mod upkeep_store;
+mod values;
 
 pub use error::StoreError;
 pub use limit_store::{LimitDraw, LimitDrawn, LimitStore, LimitSubject, MemoryLimits};
