@@ -18,6 +18,7 @@ mod keychain;
 mod lint;
 mod no_std;
 mod oidc_provider;
+mod postgres;
 mod process;
 mod repo;
 mod report;
