@@ -57,6 +57,7 @@ problem_codes! {
     Internal = "internal", 500, "the server failed; nothing was changed";
     Unavailable = "unavailable", 503, "the server cannot do this now; try again later";
     UnknownTenant = "unknown_tenant", 404, "this server does not know the tenant";
+    NotOffered = "not_offered", 403, "the tenant does not offer this";
 
     // Statements and sessions
     BadSignature = "bad_signature", 401, "a signature does not hold";
