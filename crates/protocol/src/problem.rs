@@ -164,6 +164,7 @@ impl core::fmt::Display for ProblemCode {
 
 /// A problem document. Members this version does not know are ignored, as RFC 9457 section 3.2 asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// `urn:trefoil:problem:<code>`.
     #[serde(rename = "type")]
@@ -175,6 +176,7 @@ pub struct Problem {
     /// What went wrong this time, in plain words.
     pub detail: String,
     /// The stable code.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub code: ProblemCode,
     /// With `statement_expired`: the server's unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
