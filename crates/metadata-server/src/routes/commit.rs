@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use http::HeaderMap;
 use trefoil_protocol::commit::check_commit;
+use trefoil_protocol::policy::Action;
 use trefoil_protocol::problem::ProblemCode as Code;
 use trefoil_protocol::wire::{CommitRequest, CommitResponse};
 use trefoil_store::CommitRecord;
@@ -13,6 +14,8 @@ use trefoil_store::CommitRecord;
 use crate::access::{InSession, if_match};
 use crate::body::Json;
 use crate::guard;
+use crate::metrics::Tombstone;
+use crate::openapi::{ANY, AccountPath, BODY, IfMatch, PATH, RECORD, SESSION, SLOT, problems};
 use crate::parts::{check_envelopes, check_nonce, new_record, signed_payload};
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
@@ -20,6 +23,38 @@ use crate::server::MetadataServer;
 /// Lists of one commit at most: an account has no more slots.
 const MAX_LISTS: usize = 64;
 
+problems!(
+    CommitProblems = [
+        ANY,
+        PATH,
+        BODY,
+        SESSION,
+        RECORD,
+        SLOT,
+        &[
+            Code::PreconditionRequired,
+            Code::StaleRevision,
+            Code::WrongRevision,
+            Code::WrongPrevious,
+            Code::WrongAccountKey,
+            Code::CustodyReversed,
+            Code::WrongEpoch,
+            Code::ChangedEntry,
+            Code::EnvelopeHashMismatch,
+            Code::BadSlot,
+        ]
+    ]
+);
+
+/// Replace the record by compare-and-set
+#[utoipa::path(
+    put, path = "/v1/{tenant}/accounts/{account}/record", tag = "accounts",
+    operation_id = "commit",
+    params(AccountPath, IfMatch),
+    request_body = CommitRequest,
+    security(("session" = [])),
+    responses((status = 200, description = "replaced", body = CommitResponse), CommitProblems)
+)]
 pub(super) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InSession(caller): InSession,
@@ -65,6 +100,10 @@ pub(super) async fn handle(
         commit.actions = derived.actions;
     }
     let committed = server.store.commit_record(commit).await?;
+    server.metrics.commit();
+    if committed.actions.contains(&Action::RemoveFactor) {
+        server.metrics.tombstone(Tombstone::Factor);
+    }
     Ok(axum::Json(CommitResponse {
         revision: committed.revision,
         actions: committed.actions,

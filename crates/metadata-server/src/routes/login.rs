@@ -11,11 +11,31 @@ use trefoil_store::OpenSession;
 
 use crate::access::InTenant;
 use crate::body::Json;
+use crate::metrics::Opened;
+use crate::openapi::{ANY, BODY, PATH, STATEMENT, TenantPath, problems};
 use crate::parts::login_response;
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
 use crate::statements;
 
+problems!(
+    LoginProblems = [
+        ANY,
+        PATH,
+        BODY,
+        STATEMENT,
+        &[Code::NoAccount, Code::FactorRemoved, Code::SeveralAccounts]
+    ]
+);
+
+/// Log in with one or more factors
+#[utoipa::path(
+    post, path = "/v1/{tenant}/sessions", tag = "sessions",
+    operation_id = "login",
+    params(TenantPath),
+    request_body = LoginRequest,
+    responses((status = 200, description = "a session", body = LoginResponse), LoginProblems)
+)]
 pub(super) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InTenant(tenant): InTenant,
@@ -35,7 +55,8 @@ pub(super) async fn handle(
         proven.push(Locator::of(&statement.key));
         used.push(usage);
     }
-    let (grant, session) = server.new_session(now);
+    server.limit_locators(&tenant, &proven).await?;
+    let (grant, session) = server.new_session(&tenant, now);
     let opened = server
         .store
         .open_session(OpenSession {
@@ -46,5 +67,6 @@ pub(super) async fn handle(
             now,
         })
         .await?;
+    server.metrics.session(Opened::Login);
     Ok(axum::Json(login_response(opened, grant, now)))
 }
