@@ -29,5 +29,5 @@ pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};
 pub use upkeep_store::{
     DumpEntry, DumpedAccount, DumpedEnvelope, DumpedFactor, DumpedNonce, DumpedSlot, Pruned,
-    StoreStats, UpkeepStore,
+    Resealed, StoreReader, StoreStats, UpkeepStore,
 };
