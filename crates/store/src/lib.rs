@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod at_rest;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -12,6 +13,7 @@ mod sqlite;
 mod store;
 mod upkeep_store;
 
+pub use at_rest::{AtRest, Place, SealingKeys, SealingKeysError, sealing_key_of};
 pub use error::StoreError;
 pub use limit_store::{LimitDraw, LimitDrawn, LimitStore, LimitSubject, MemoryLimits};
 pub use mailbox_store::{
