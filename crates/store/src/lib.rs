@@ -27,7 +27,7 @@ pub use model::{
 };
 pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
 pub use slot_store::{MemorySlotStore, NodeSlotStore, SlotStore, StoredSlot};
-pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteReader, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};
 pub use upkeep_store::{
     DumpEntry, DumpedAccount, DumpedEnvelope, DumpedFactor, DumpedNonce, DumpedSlot, Pruned,

@@ -16,7 +16,7 @@ use crate::mailbox_store::{
 use crate::model::Caller;
 
 /// For how long the name of a mailbox that is over is remembered, in seconds.
-const NAME_KEPT: u64 = 3600;
+pub(super) const NAME_KEPT: u64 = 3600;
 /// Rows that one call tidies at most: more than it adds, so that they never pile up.
 const TIDIED_PER_CALL: i64 = 40;
 
