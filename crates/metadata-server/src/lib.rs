@@ -10,6 +10,7 @@ mod refusal;
 mod routes;
 mod server;
 mod statements;
+pub mod upkeep;
 
 pub use config::{Config, ConfigError, SESSION_SECONDS, Tenants};
 pub use server::MetadataServer;
