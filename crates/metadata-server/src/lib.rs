@@ -16,6 +16,7 @@ mod server;
 mod statements;
 mod tenants;
 mod time_limit;
+pub mod upkeep;
 
 pub use config::{Config, ConfigError};
 pub use limits::{LimitKey, Limits, LimitsConfig, LimitsError, TenantLimits};

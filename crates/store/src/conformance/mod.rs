@@ -24,6 +24,7 @@ mod reopen;
 mod sessions;
 mod slots;
 mod tenants;
+mod upkeep;
 
 pub use account_slots::*;
 pub use commit::*;
@@ -39,6 +40,7 @@ pub use reopen::*;
 pub use sessions::*;
 pub use slots::*;
 pub use tenants::*;
+pub use upkeep::*;
 
 use crate::store::MetadataStore;
 

@@ -7,10 +7,16 @@ mod several;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rand_chacha::ChaCha20Rng;
 use trefoil_testkit::postgres::{Durability, PostgresCluster};
 
 use super::{PostgresOptions, PostgresStore};
-use crate::conformance::{self, Backend, LimitBackend};
+use crate::at_rest::SealingKeys;
+use crate::conformance::fixture::NOW;
+use crate::conformance::{self, Backend, LimitBackend, UpkeepBackend};
+use crate::error::StoreError;
+use crate::store::MetadataStore;
+use crate::upkeep_store::StoreReader;
 
 /// Records and nonces in two databases of one cluster.
 struct Fresh<'a> {
@@ -129,6 +135,35 @@ async fn races_end_the_same_where_every_transaction_is_serializable() {
     conformance::nothing_acknowledged_is_lost_by_reopening(&fresh()).await;
     conformance::a_nonce_ends_with_the_upgrade(&fresh()).await;
 }
+
+impl UpkeepBackend for Fresh<'_> {
+    fn open_sealed(&self, keys: SealingKeys, rng: ChaCha20Rng) -> PostgresStore {
+        block_on(self.options.clone().sealing(keys, rng).open()).unwrap()
+    }
+
+    fn open_to_restore(&self) -> PostgresStore {
+        block_on(self.options.open_to_restore()).unwrap()
+    }
+
+    async fn try_serving(&self) -> Result<(), StoreError> {
+        let store = self.options.open().await?;
+        store.check_ready(NOW).await
+    }
+
+    fn lose_records(&self) {
+        let [records, _] = &self.names;
+        let lose = format!("DROP DATABASE {records} WITH (FORCE)");
+        self.cluster.execute("postgres", &lose).unwrap();
+        self.cluster.create_database(records).unwrap();
+        block_on(self.options.migrate()).unwrap();
+    }
+
+    fn open_reader(&self) -> impl StoreReader {
+        self.open_to_restore()
+    }
+}
+
+crate::upkeep_conformance_tests!(together upkeep, cluster(), Fresh::new);
 
 impl LimitBackend for Fresh<'_> {
     type Store = PostgresStore;
