@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 mod pairing;
 
 use std::net::SocketAddr;
@@ -12,6 +13,9 @@ use trefoil_client::transport::is_secure;
 
 use crate::failure::EXIT_CODES;
 
+pub(crate) use admin::{
+    Admin, AdminBackup, AdminPrune, AdminRestore, AdminRotate, AdminStats, AdminVerify, StorePlace,
+};
 pub(crate) use pairing::{Approval, Ask, Contact, Device, Lend, Request};
 
 /// A wallet key in several factors and no single hand.
@@ -32,6 +36,9 @@ pub(crate) enum Command {
     /// Run servers
     #[command(subcommand)]
     Serve(Serve),
+    /// Look after a metadata server's store: count, check, back up, restore
+    #[command(subcommand)]
+    Admin(Admin),
     /// Use a wallet
     Wallet(Box<Wallet>),
     /// Make node networks

@@ -5,5 +5,6 @@ mod honest_loss;
 mod knowledge;
 mod races;
 mod remove;
+mod restored_ages;
 mod servers;
 mod upgrade;
