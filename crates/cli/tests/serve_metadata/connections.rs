@@ -53,23 +53,26 @@ fn memory(process: u32) -> u64 {
 #[test]
 fn many_idle_clients_keep_their_connections_and_do_not_stop_others() {
     let world = World::new();
-    let server = world.serve("");
     let count = crowd();
+    // Room for those who come later.
+    let server = world.serve(&format!("max_connections = {}\n", count + 100));
+    let begun = Instant::now();
     let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(&server)).collect();
     for stream in &mut idle {
         assert_eq!(ask(stream), 200);
     }
+    let megabytes = memory(server.id()) / 1024;
+    println!("{count} idle connections: {megabytes} MB");
     if count >= 10_000 {
-        let megabytes = memory(server.id()) / 1024;
-        println!("{count} idle connections: {megabytes} MB");
         assert!(megabytes < 200, "{megabytes} MB");
     }
     for factor in 1..4 {
-        let begun = Instant::now();
+        let asked = Instant::now();
         assert_eq!(login(&server, factor, &[]).status, 404);
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(asked.elapsed() < Duration::from_secs(5));
     }
-    if count <= 9_000 {
+    // Those that said nothing for half a minute may be closed by now, where making so many takes as long.
+    if begun.elapsed() < Duration::from_secs(25) {
         assert_eq!(idle.iter().filter(|stream| is_open(stream)).count(), count);
         assert_eq!(ask(&mut idle[0]), 200);
     }
@@ -102,12 +105,17 @@ fn with_more_connections_than_allowed_the_quietest_make_room() {
                 assert_eq!(login(&server, factor, &[]).status, 404);
             }
         }
-        let open = idle
-            .iter()
-            .chain(&slow)
-            .filter(|stream| is_open(stream))
-            .count();
-        assert!((1..=100).contains(&open), "{open} are open");
+        // The system has taken connections that the server has not seen yet.
+        let begun = Instant::now();
+        let open = || {
+            let all = idle.iter().chain(&slow);
+            all.filter(|stream| is_open(stream)).count()
+        };
+        while open() > 100 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "more are open");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(open() > 0);
         server.kill();
     }
 }
@@ -119,7 +127,8 @@ fn headers_and_bodies_that_do_not_end_are_given_up() {
     let server = world.serve("");
     let mut headers = connect(&server);
     headers.write_all(b"GET /healthz HTTP/1.1\r\nx: ").unwrap();
-    let mut body = begin(&server, &format!("{}{}", login_body(1), " ".repeat(1000)));
+    let padded = format!("{}{}", login_body(1), " ".repeat(1000));
+    let mut body = begin(&server, &padded, 500);
     let begun = Instant::now();
     let mut answer = Vec::new();
     body.set_read_timeout(Some(Duration::from_millis(50)))

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::support::Server;
 use crate::world::{Answer, World, connect, get, login_body, port};
 
-/// Sends all of a login but its last bytes, and waits until the server has begun with it.
-pub(crate) fn begin(server: &Server, body: &str) -> TcpStream {
+/// Sends all of a login but so many bytes, and waits until the server has begun with it.
+pub(crate) fn begin(server: &Server, body: &str, missing: usize) -> TcpStream {
     let mut stream = connect(server);
     write!(
         stream,
@@ -20,7 +20,7 @@ pub(crate) fn begin(server: &Server, body: &str) -> TcpStream {
     let mut answer = [0; 25];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
-    let (most, _) = body.split_at(body.len() - 10);
+    let (most, _) = body.split_at(body.len() - missing);
     stream.write_all(most.as_bytes()).unwrap();
     stream
 }
@@ -32,7 +32,7 @@ fn a_stop_finishes_what_was_begun_and_takes_nothing_new() {
         let mut server = world.serve("");
         let body = login_body(1);
         let mut idle = connect(&server);
-        let mut begun = begin(&server, &body);
+        let mut begun = begin(&server, &body, 10);
         server.signal(signal);
         let stopping = server.hear();
         assert_eq!(stopping["step"], "stopping");

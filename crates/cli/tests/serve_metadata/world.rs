@@ -142,13 +142,18 @@ impl Answer {
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap();
         let headers = lines.map(|line| line.split_once(": ").unwrap());
-        Self {
+        let mut answer = Self {
             status: status.parse().unwrap(),
             headers: headers
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             body: body.to_owned(),
+        };
+        // A second answer may follow to what was sent meanwhile.
+        if let Some(length) = answer.header("content-length") {
+            answer.body = body.chars().take(length.parse().unwrap()).collect();
         }
+        answer
     }
 }
 
