@@ -130,6 +130,9 @@ pub(crate) struct ServeMetadata {
     /// Say what is wrong with the settings and the files they name, and do nothing else
     #[arg(long)]
     pub(crate) check_config: bool,
+    /// Print the API as an OpenAPI document, and do nothing else
+    #[arg(long)]
+    pub(crate) openapi: bool,
     /// Make a permit key in this new file, for servers that share a database, and do nothing else
     #[arg(long, value_name = "FILE")]
     pub(crate) new_permit_key: Option<PathBuf>,
