@@ -4,14 +4,15 @@ mod client;
 mod ledger;
 mod verify;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
+use tempfile::TempDir;
 
 use self::client::{Client, Trouble};
 use self::ledger::{Account, Timeline};
@@ -34,6 +35,9 @@ pub enum Blow {
     Database,
     /// The primary, for ever; its synchronous standby takes over, the server stays.
     FailOver,
+    /// The server, and all of SQLite's files that the round has changed: what no server survives. It shows that losses are
+    /// found.
+    Loss,
 }
 
 /// What to run.
@@ -67,6 +71,7 @@ pub struct Report {
 }
 
 /// Everything that clients share.
+#[derive(Default)]
 struct World {
     accounts: Mutex<Vec<Arc<Account>>>,
     faults: Mutex<Vec<String>>,
@@ -76,17 +81,11 @@ struct World {
 
 impl World {
     fn accounts(&self) -> Vec<Arc<Account>> {
-        self.accounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.accounts).clone()
     }
 
     fn announce(&self, account: Arc<Account>) {
-        self.accounts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(account);
+        lock(&self.accounts).push(account);
     }
 
     /// Counts, notes, waits a moment: what a client does after each step.
@@ -97,11 +96,7 @@ impl World {
             }
             Err(Trouble::Overtaken) => {}
             Err(Trouble::Offline) => tokio::time::sleep(Duration::from_millis(5)).await,
-            Err(Trouble::Fault(what)) => self
-                .faults
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(what),
+            Err(Trouble::Fault(what)) => lock(&self.faults).push(what),
         }
     }
 }
@@ -111,64 +106,162 @@ impl World {
 /// # Errors
 /// Where the server or the database does not come back.
 pub async fn run(kind: Kind, options: &TortureOptions) -> Result<Report, Failure> {
-    let mut backend = Backend::fresh(kind, None)?;
-    let mut server = ServerProcess::start(&options.server, &backend).await?;
-    let client = Client::new(&server.url(), Timeline::begin())?;
-    let world = Arc::new(World {
-        accounts: Mutex::default(),
-        faults: Mutex::default(),
-        acknowledged: AtomicUsize::new(0),
-        stop: AtomicBool::new(false),
-    });
-    let mut findings = Findings::default();
+    let mut torture = Torture::start(kind, options.clone()).await?;
     for round in 0..options.rounds {
-        let blow = blow(kind, round, options.rounds);
-        if blow == Blow::FailOver {
-            backend.add_standby()?;
-            server.restart(&backend).await?;
-        }
-        let begun = world.accounts().len();
-        let shared = make_shared(&client.patient(), &world).await?;
-        let workers = work(&client, &world, &shared, options);
-        let mut rng = fresh_rng();
-        let some_time = options
-            .work
-            .mul_f64(1.0 + f64::from(rng.next_u32()) / f64::from(u32::MAX));
-        tokio::time::sleep(some_time).await;
-        match blow {
-            Blow::Server => {
-                server.kill().await?;
-                server.restart(&backend).await?;
-            }
-            // PostgreSQL takes a while to come back; clients go on asking.
-            Blow::Database => {
-                backend = blocking(backend, |backend| backend.crash_database().map(drop)).await?;
-            }
-            Blow::FailOver => {
-                backend = blocking(backend, |backend| backend.fail_over().map(drop)).await?;
-            }
-        }
+        torture.round(blow(kind, round, options.rounds)).await?;
+    }
+    torture.finish().await
+}
+
+/// A store under torture.
+pub struct Torture {
+    options: TortureOptions,
+    kind: Kind,
+    // Always there but while it is handed to a thread.
+    backend: Option<Backend>,
+    server: ServerProcess,
+    client: Client,
+    world: Arc<World>,
+    findings: Findings,
+    rounds: usize,
+}
+
+impl Torture {
+    /// A server on a fresh store.
+    ///
+    /// # Errors
+    /// Where it does not start.
+    pub async fn start(kind: Kind, options: TortureOptions) -> Result<Self, Failure> {
+        let backend = Backend::fresh(kind, None)?;
+        let server = ServerProcess::start(&options.server, &backend).await?;
+        let client = Client::new(&server.url(), Timeline::begin())?;
+        Ok(Self {
+            options,
+            kind,
+            backend: Some(backend),
+            server,
+            client,
+            world: Arc::default(),
+            findings: Findings::default(),
+            rounds: 0,
+        })
+    }
+
+    /// Clients at work, the blow in the middle of it, and a look at the accounts of this round.
+    ///
+    /// # Errors
+    /// Where the server or the database does not come back.
+    pub async fn round(&mut self, blow: Blow) -> Result<(), Failure> {
+        self.prepare(blow).await?;
+        let begun = self.world.accounts().len();
+        let shared = make_shared(&self.client.patient(), &self.world).await?;
+        let saved = match blow {
+            Blow::Loss => Some(copy_of(&self.backend()?.data())?),
+            _ => None,
+        };
+        let workers = work(&self.client, &self.world, &shared, &self.options);
+        let some = f64::from(fresh_rng().next_u32()) / f64::from(u32::MAX);
+        tokio::time::sleep(self.options.work.mul_f64(1.0 + some)).await;
+        self.strike(blow, saved).await?;
         // Work goes on over the blow.
-        tokio::time::sleep(options.work / 2).await;
-        world.stop.store(true, Ordering::SeqCst);
+        tokio::time::sleep(self.options.work / 2).await;
+        self.world.stop.store(true, Ordering::SeqCst);
         for worker in workers {
             worker.await?;
         }
-        world.stop.store(false, Ordering::SeqCst);
-        let accounts = world.accounts();
-        findings.add(look(&client, accounts.into_iter().skip(begun)).await?);
+        self.world.stop.store(false, Ordering::SeqCst);
+        let accounts = self.world.accounts().into_iter().skip(begun);
+        self.findings.add(look(&self.client, accounts).await?);
+        self.rounds += 1;
+        Ok(())
     }
-    // Nothing that happened later has cost an earlier round's accounts anything.
-    findings.add(look(&client, world.accounts().into_iter()).await?);
-    let mut faults = world.faults.lock().unwrap_or_else(PoisonError::into_inner);
-    findings.torn.append(&mut faults);
-    Ok(Report {
-        backend: kind,
-        rounds: options.rounds,
-        acknowledged: world.acknowledged.load(Ordering::Relaxed),
-        lost: findings.lost,
-        torn: findings.torn,
-    })
+
+    /// Looks at every account once more: nothing that happened later has cost an earlier round's accounts anything.
+    ///
+    /// # Errors
+    /// Where the server does not answer.
+    pub async fn finish(mut self) -> Result<Report, Failure> {
+        let accounts = self.world.accounts().into_iter();
+        self.findings.add(look(&self.client, accounts).await?);
+        let mut torn = self.findings.torn;
+        torn.append(&mut lock(&self.world.faults));
+        Ok(Report {
+            backend: self.kind,
+            rounds: self.rounds,
+            acknowledged: self.world.acknowledged.load(Ordering::Relaxed),
+            lost: self.findings.lost,
+            torn,
+        })
+    }
+
+    fn backend(&self) -> Result<&Backend, Failure> {
+        Ok(self.backend.as_ref().ok_or("the store is lost")?)
+    }
+
+    async fn prepare(&mut self, blow: Blow) -> Result<(), Failure> {
+        if blow == Blow::FailOver {
+            self.with_backend(Backend::add_standby).await?;
+            let backend = self.backend.as_ref().ok_or("the store is lost")?;
+            self.server.restart(backend).await?;
+        }
+        Ok(())
+    }
+
+    async fn strike(&mut self, blow: Blow, saved: Option<TempDir>) -> Result<(), Failure> {
+        match blow {
+            Blow::Server | Blow::Loss => {
+                self.server.kill().await?;
+                let backend = self.backend.as_ref().ok_or("the store is lost")?;
+                if let Some(saved) = saved {
+                    std::fs::remove_dir_all(backend.data())?;
+                    copy_files(saved.path(), &backend.data())?;
+                }
+                self.server.restart(backend).await
+            }
+            // PostgreSQL takes a while to come back; clients go on asking.
+            Blow::Database => {
+                self.with_backend(|backend| backend.crash_database().map(drop))
+                    .await
+            }
+            Blow::FailOver => {
+                self.with_backend(|backend| backend.fail_over().map(drop))
+                    .await
+            }
+        }
+    }
+
+    /// What takes PostgreSQL a while must not stop the clients.
+    async fn with_backend(
+        &mut self,
+        act: impl FnOnce(&mut Backend) -> Result<(), Failure> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let mut backend = self.backend.take().ok_or("the store is lost")?;
+        let back = tokio::task::spawn_blocking(move || {
+            act(&mut backend)?;
+            Ok::<_, Failure>(backend)
+        });
+        self.backend = Some(back.await??);
+        Ok(())
+    }
+}
+
+fn copy_of(directory: &Path) -> Result<TempDir, Failure> {
+    let copy = TempDir::new()?;
+    copy_files(directory, copy.path())?;
+    Ok(copy)
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(to)?;
+    for file in std::fs::read_dir(from)? {
+        let file = file?;
+        std::fs::copy(file.path(), to.join(file.file_name()))?;
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// PostgreSQL's own processes die in every other round; the last round is a fail-over, and so is every tenth.
@@ -179,18 +272,6 @@ fn blow(kind: Kind, round: usize, rounds: usize) -> Blow {
         Kind::Postgres if round % 2 == 0 => Blow::Database,
         Kind::Postgres => Blow::Server,
     }
-}
-
-/// What takes PostgreSQL a while must not stop the clients.
-async fn blocking(
-    mut backend: Backend,
-    act: impl FnOnce(&mut Backend) -> Result<(), Failure> + Send + 'static,
-) -> Result<Backend, Failure> {
-    tokio::task::spawn_blocking(move || {
-        act(&mut backend)?;
-        Ok::<_, Failure>(backend)
-    })
-    .await?
 }
 
 async fn make_shared(client: &Client, world: &World) -> Result<Vec<Arc<Account>>, Failure> {
