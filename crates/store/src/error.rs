@@ -118,6 +118,22 @@ pub enum StoreError {
         /// Newest schema version known.
         known: u32,
     },
+    /// The store's tables are those of an older version of this software.
+    #[error("the store has schema {found}, this version needs {known}; run it once with --migrate")]
+    OlderSchema {
+        /// Schema version found, 0 for an empty database.
+        found: u32,
+        /// Schema version needed.
+        known: u32,
+    },
+    /// The database does not answer.
+    #[error("the database cannot be reached; try again")]
+    Unreachable,
+    /// Not a URL of a database.
+    #[error(
+        "the database's URL must be postgres://user:password@host:port/database, with options after `?`"
+    )]
+    BadUrl,
     /// The file is a database of something else.
     #[error("the file belongs to another application")]
     ForeignFile,
@@ -148,6 +164,9 @@ impl StoreError {
                 | Self::Corrupt { .. }
                 | Self::InUse
                 | Self::NewerSchema { .. }
+                | Self::OlderSchema { .. }
+                | Self::Unreachable
+                | Self::BadUrl
                 | Self::ForeignFile
                 | Self::NotErased { .. }
                 | Self::Closed
@@ -158,7 +177,7 @@ impl StoreError {
     /// Whether the same request may succeed a moment later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy)
+        matches!(self, Self::Busy | Self::Unreachable)
     }
 
     pub(crate) fn backend(error: impl Error + Send + Sync + 'static) -> Self {

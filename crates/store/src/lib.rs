@@ -7,10 +7,13 @@ mod limit_store;
 mod mailbox_store;
 mod model;
 mod node_store;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod slot_store;
 mod sqlite;
 mod store;
 mod upkeep_store;
+mod values;
 
 pub use error::StoreError;
 pub use limit_store::{LimitDraw, LimitDrawn, LimitStore, LimitSubject, MemoryLimits};
@@ -24,6 +27,8 @@ pub use model::{
     SLOTS_HELD, Session, StatementUse, StoredRecord, TokenHash,
 };
 pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use slot_store::{MemorySlotStore, NodeSlotStore, SlotStore, StoredSlot};
 pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};

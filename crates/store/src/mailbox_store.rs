@@ -1,9 +1,10 @@
 //! The trait that a store of mailboxes implements (protocol section 8, device to device).
 
-use trefoil_protocol::bytes::{Blob, MailboxId};
-use trefoil_protocol::pairing::Role;
+use trefoil_protocol::bytes::{AccountId, Blob, MailboxId};
+use trefoil_protocol::pairing::{MAX_MESSAGE, Role};
 use trefoil_protocol::tenant::Tenant;
 
+use crate::error::StoreError;
 use crate::model::Caller;
 use crate::store::StoreFuture;
 
@@ -11,6 +12,18 @@ use crate::store::StoreFuture;
 pub const MAILBOXES_OPEN: u64 = 8;
 /// Mailboxes of an account that are remembered at a time, closed ones included.
 pub const MAILBOXES_KEPT: u64 = 64;
+
+/// For how long the name of a mailbox that is over is remembered, in seconds.
+pub(crate) const NAME_KEPT: u64 = 3600;
+/// The places in the order of their columns.
+pub(crate) const PLACES: [(Role, u8); 6] = [
+    (Role::Old, 1),
+    (Role::Old, 2),
+    (Role::Old, 3),
+    (Role::New, 1),
+    (Role::New, 2),
+    (Role::New, 3),
+];
 
 /// A mailbox to make.
 #[derive(Debug, Clone)]
@@ -108,4 +121,81 @@ pub trait MailboxStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::NoMailbox`](crate::StoreError::NoMailbox), or a fault.
     fn close_mailbox(&self, place: MailboxPlace) -> StoreFuture<'_, ()>;
+}
+
+/// A stored mailbox, before it is seen whether it is open.
+pub(crate) struct HeldMailbox {
+    account_id: AccountId,
+    open: bool,
+    mailbox: StoredMailbox,
+}
+
+impl HeldMailbox {
+    /// With what lies in its places, in the order of [`PLACES`].
+    pub(crate) fn new(
+        account_id: AccountId,
+        expires: u64,
+        open: bool,
+        places: [Option<Vec<u8>>; PLACES.len()],
+    ) -> Self {
+        let messages = PLACES.into_iter().zip(places);
+        let messages = messages.filter_map(|((role, step), message)| {
+            Some(StoredMessage {
+                role,
+                step,
+                message: Blob::new(message?),
+            })
+        });
+        Self {
+            account_id,
+            open,
+            mailbox: StoredMailbox {
+                expires,
+                messages: messages.collect(),
+            },
+        }
+    }
+
+    pub(crate) fn check_open(self, now: u64) -> Result<StoredMailbox, StoreError> {
+        if now > self.mailbox.expires {
+            return Err(StoreError::MailboxExpired);
+        }
+        if !self.open {
+            return Err(StoreError::MailboxClosed);
+        }
+        Ok(self.mailbox)
+    }
+
+    /// The mailbox, if it is the one that is to be made.
+    pub(crate) fn repeat_of(self, new: &NewMailbox) -> Result<StoredMailbox, StoreError> {
+        let owner = self.account_id;
+        let mailbox = self.check_open(new.caller.now)?;
+        let first = mailbox.messages.first();
+        let same = owner == new.caller.account_id
+            && first.is_some_and(|first| first.message == new.message);
+        if same {
+            Ok(mailbox)
+        } else {
+            Err(StoreError::MailboxTaken)
+        }
+    }
+}
+
+impl StoredMailbox {
+    /// Whether the message is there already.
+    pub(crate) fn holds(&self, put: &PutMessage) -> Result<bool, StoreError> {
+        let mut messages = self.messages.iter();
+        match messages.find(|held| (held.role, held.step) == (put.role, put.step)) {
+            Some(there) if there.message == put.message => Ok(true),
+            Some(_) => Err(StoreError::MailboxTaken),
+            None => Ok(false),
+        }
+    }
+}
+
+pub(crate) fn check_size(message: &Blob) -> Result<(), StoreError> {
+    if message.as_bytes().len() > MAX_MESSAGE {
+        return Err(StoreError::MailboxFull);
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ pub mod faults;
 pub mod oidc;
 #[cfg(feature = "servers")]
 pub mod passkey;
+#[cfg(unix)]
 pub mod postgres;
 #[cfg(feature = "servers")]
 pub mod proxy;

@@ -56,10 +56,28 @@ pub trait Backend: Send + Sync {
 }
 
 /// Makes one `#[tokio::test]` of every check. The argument is an expression for a fresh [`Backend`].
+///
+/// `together NAME, PLACE, FUNCTION` makes a single test of all of them, for places that are slow to prepare: the function makes
+/// fresh back ends of the place. It says which check it is at.
 #[macro_export]
 macro_rules! conformance_tests {
+    (together $test:ident, $place:expr, $backend:expr) => {
+        $crate::conformance_checks! { conformance_together, ($test, $place, $backend) }
+    };
     ($backend:expr) => {
-        $crate::conformance_tests! { $backend;
+        $crate::conformance_checks! { conformance_each, ($backend) }
+    };
+    ($backend:expr; $($name:ident)*) => {
+        $crate::conformance_each! { ($backend); $($name)* }
+    };
+}
+
+/// Every check, handed to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_checks {
+    ($then:ident, $arguments:tt) => {
+        $crate::$then! { $arguments;
             one_of_many_creators_wins_the_locator
             one_of_many_creators_wins_the_account
             a_repeated_create_succeeds_again
@@ -105,12 +123,36 @@ macro_rules! conformance_tests {
             slots_are_there_after_reopening
         }
     };
-    ($backend:expr; $($name:ident)*) => {
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_each {
+    (($backend:expr); $($name:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 $crate::conformance::$name(&$backend).await;
             }
         )*
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_together {
+    (($test:ident, $place:expr, $backend:expr); $($name:ident)*) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            let place = $place;
+            $(
+                // Shown where the test fails.
+                #[expect(clippy::print_stdout, reason = "says which check of many it is at")]
+                {
+                    println!("{}", stringify!($name));
+                }
+                $crate::conformance::$name(&$backend(&place)).await;
+            )*
+        }
     };
 }

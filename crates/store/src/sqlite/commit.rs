@@ -4,12 +4,12 @@ use rusqlite::params;
 use trefoil_protocol::bytes::NonceHash;
 use trefoil_protocol::event::EventBody;
 
-use super::nonces::NonceKey;
-use super::rows::{NO_RECORD, actions_from_text, actions_to_text, append_event, head, to_sql};
+use super::rows::{NO_RECORD, append_event, head};
 use super::writer::Transaction;
 use super::{factors, nonce, sessions, slots};
 use crate::error::StoreError;
 use crate::model::{CommitRecord, Committed};
+use crate::values::{NonceKey, actions_from_text, actions_to_text, to_sql};
 
 pub(super) fn commit(
     transaction: &mut Transaction<'_>,

@@ -7,11 +7,12 @@ use trefoil_protocol::bytes::{Envelope, NonceHash};
 use trefoil_protocol::event::EventBody;
 
 use super::login::opened;
-use super::rows::{actions_to_text, append_event, head, to_sql};
+use super::rows::{append_event, head};
 use super::writer::Transaction;
 use super::{factors, rows, sessions};
 use crate::error::StoreError;
 use crate::model::{CreateAccount, NewRecord, OpenedSession};
+use crate::values::{actions_to_text, to_sql};
 
 pub(super) fn create(
     transaction: &mut Transaction<'_>,

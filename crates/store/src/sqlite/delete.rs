@@ -2,12 +2,12 @@
 
 use rusqlite::params;
 
-use super::nonces::NonceKey;
-use super::rows::{current_nonce, time};
+use super::rows::current_nonce;
 use super::writer::Transaction;
 use super::{mailboxes, sessions, slots};
 use crate::error::StoreError;
 use crate::model::{Caller, StatementUse};
+use crate::values::{NonceKey, time};
 
 /// What is erased; the account's id stays behind in `tombstones`, its slots' ids in `slots`.
 const ERASE: [&str; 5] = [

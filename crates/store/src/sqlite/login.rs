@@ -4,11 +4,12 @@ use rusqlite::params;
 use trefoil_protocol::bytes::{AccountId, Locator};
 use trefoil_protocol::tenant::Tenant;
 
-use super::rows::{self, envelopes, factor, from_sql};
+use super::rows::{self, envelopes, factor};
 use super::writer::Transaction;
 use super::{mailboxes, nonce, sessions};
 use crate::error::StoreError;
 use crate::model::{OpenSession, OpenedSession};
+use crate::values::from_sql;
 
 pub(super) fn open(
     transaction: &mut Transaction<'_>,

@@ -1,86 +1,48 @@
 //! Mailboxes: one row each, one column for each place.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use trefoil_protocol::bytes::{AccountId, Blob, MailboxId};
-use trefoil_protocol::pairing::{MAX_MESSAGE, Role};
+use trefoil_protocol::bytes::{AccountId, MailboxId};
+use trefoil_protocol::pairing::Role;
 use trefoil_protocol::tenant::Tenant;
 
-use super::rows::{from_sql, time};
 use super::sessions;
 use super::writer::Transaction;
 use crate::error::StoreError;
 use crate::mailbox_store::{
-    MAILBOXES_KEPT, MAILBOXES_OPEN, MailboxPlace, NewMailbox, PutMessage, StoredMailbox,
-    StoredMessage,
+    HeldMailbox, MAILBOXES_KEPT, MAILBOXES_OPEN, MailboxPlace, NAME_KEPT, NewMailbox, PLACES,
+    PutMessage, StoredMailbox, StoredMessage, check_size,
 };
 use crate::model::Caller;
+use crate::values::{from_sql, time};
 
-/// For how long the name of a mailbox that is over is remembered, in seconds.
-const NAME_KEPT: u64 = 3600;
 /// Rows that one call tidies at most: more than it adds, so that they never pile up.
 const TIDIED_PER_CALL: i64 = 40;
 
-/// The places in the order of their columns.
-const PLACES: [(Role, u8); 6] = [
-    (Role::Old, 1),
-    (Role::Old, 2),
-    (Role::Old, 3),
-    (Role::New, 1),
-    (Role::New, 2),
-    (Role::New, 3),
-];
-
-/// A row, before it is seen whether it is open.
-struct Held {
-    account_id: AccountId,
-    open: bool,
-    mailbox: StoredMailbox,
-}
-
-impl Held {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let mut messages = Vec::new();
-        for ((role, step), column) in PLACES.into_iter().zip(3..) {
-            if let Some(message) = row.get::<_, Option<Vec<u8>>>(column)? {
-                messages.push(StoredMessage {
-                    role,
-                    step,
-                    message: Blob::new(message),
-                });
-            }
-        }
-        Ok(Self {
-            account_id: AccountId::from_bytes(row.get(0)?),
-            open: row.get(2)?,
-            mailbox: StoredMailbox {
-                expires: from_sql(row.get(1)?),
-                messages,
-            },
-        })
+fn read_held(row: &Row<'_>) -> rusqlite::Result<HeldMailbox> {
+    let mut places = [const { None }; PLACES.len()];
+    for (place, column) in places.iter_mut().zip(3..) {
+        *place = row.get::<_, Option<Vec<u8>>>(column)?;
     }
-
-    fn check_open(self, now: u64) -> Result<StoredMailbox, StoreError> {
-        if now > self.mailbox.expires {
-            return Err(StoreError::MailboxExpired);
-        }
-        if !self.open {
-            return Err(StoreError::MailboxClosed);
-        }
-        Ok(self.mailbox)
-    }
+    let account_id = AccountId::from_bytes(row.get(0)?);
+    Ok(HeldMailbox::new(
+        account_id,
+        from_sql(row.get(1)?),
+        row.get(2)?,
+        places,
+    ))
 }
 
 fn held(
     connection: &Connection,
     tenant: &Tenant,
     id: MailboxId,
-) -> Result<Option<Held>, StoreError> {
+) -> Result<Option<HeldMailbox>, StoreError> {
     Ok(connection
         .prepare_cached(
             "SELECT account_id, expires, open, old_1, old_2, old_3, new_1, new_2, new_3 FROM mailboxes
              WHERE tenant = ?1 AND mailbox_id = ?2",
         )?
-        .query_row(params![tenant.as_str(), id.as_bytes()], Held::read)
+        .query_row(params![tenant.as_str(), id.as_bytes()], read_held)
         .optional()?)
 }
 
@@ -99,15 +61,7 @@ pub(super) fn create(
     check_size(&new.message)?;
     erase_expired(records, *now)?;
     if let Some(held) = held(records, tenant, new.id)? {
-        let owner = held.account_id;
-        let mailbox = held.check_open(*now)?;
-        let first = mailbox.messages.first();
-        let same = owner == *account_id && first.is_some_and(|first| first.message == new.message);
-        return if same {
-            Ok(mailbox)
-        } else {
-            Err(StoreError::MailboxTaken)
-        };
+        return held.repeat_of(new);
     }
     let (open, kept) = records
         .prepare_cached(
@@ -157,14 +111,8 @@ pub(super) fn put(transaction: &mut Transaction<'_>, put: &PutMessage) -> Result
     let mailbox = held(records, tenant, *id)?
         .ok_or(StoreError::NoMailbox)?
         .check_open(*now)?;
-    let there = mailbox
-        .messages
-        .iter()
-        .find(|held| (held.role, held.step) == (put.role, put.step));
-    match there {
-        Some(there) if there.message == put.message => return Ok(()),
-        Some(_) => return Err(StoreError::MailboxTaken),
-        None => {}
+    if mailbox.holds(put)? {
+        return Ok(());
     }
     records.prepare_cached(update)?.execute(params![
         tenant.as_str(),
@@ -233,12 +181,5 @@ pub(super) fn erase_expired(connection: &Connection, now: u64) -> Result<(), Sto
             time(now.saturating_sub(NAME_KEPT)),
             TIDIED_PER_CALL
         ])?;
-    Ok(())
-}
-
-fn check_size(message: &Blob) -> Result<(), StoreError> {
-    if message.as_bytes().len() > MAX_MESSAGE {
-        return Err(StoreError::MailboxFull);
-    }
     Ok(())
 }

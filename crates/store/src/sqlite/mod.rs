@@ -216,7 +216,7 @@ impl MetadataStore for SqliteStore {
                     "INSERT INTO health (id, checked_at) VALUES (1, ?1)
                      ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at",
                 )?
-                .execute(params![rows::time(now)])?;
+                .execute(params![crate::values::time(now)])?;
             Ok(())
         });
         Box::pin(async move {

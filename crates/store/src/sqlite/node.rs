@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::nonces::truncate_log;
-use super::{lock_directory, private_file, rows, schema, sync_directory};
+use super::{lock_directory, private_file, schema, sync_directory};
 use crate::error::StoreError;
 use crate::node_store::{NodeState, NodeStore, next_version};
 use crate::store::StoreFuture;
@@ -136,7 +136,7 @@ impl Db {
                 "INSERT INTO health (id, checked_at) VALUES (1, ?1)
                  ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at",
             )?
-            .execute(params![rows::time(now)])?;
+            .execute(params![crate::values::time(now)])?;
         self.erase()
     }
 

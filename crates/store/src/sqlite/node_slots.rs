@@ -5,10 +5,10 @@ use trefoil_protocol::bytes::SlotId;
 use zeroize::Zeroizing;
 
 use super::node::{Db, SqliteNodeStore};
-use super::rows::{from_sql, to_sql};
 use crate::error::StoreError;
 use crate::slot_store::{NodeSlotStore, SlotStore, StoredSlot};
 use crate::store::StoreFuture;
+use crate::values::{from_sql, to_sql};
 
 impl SlotStore for SqliteNodeStore {
     fn load_slot(&self, slot: SlotId) -> StoreFuture<'_, Option<StoredSlot>> {

@@ -4,12 +4,12 @@ use trefoil_protocol::bytes::{AccountId, NonceHash, SealedNonce};
 use trefoil_protocol::event::EventBody;
 use trefoil_protocol::tenant::Tenant;
 
-use super::nonces::NonceKey;
 use super::rows::{append_event, current_nonce};
 use super::sessions;
 use super::writer::Transaction;
 use crate::error::StoreError;
 use crate::model::Caller;
+use crate::values::NonceKey;
 
 pub(super) fn release(
     transaction: &mut Transaction<'_>,

@@ -1,18 +1,11 @@
 //! The nonce store: a database file of its own with one connection, used by the writer thread alone.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use trefoil_protocol::bytes::{AccountId, NonceHash, SealedNonce};
+use trefoil_protocol::bytes::{AccountId, SealedNonce};
 use trefoil_protocol::tenant::Tenant;
 
 use crate::error::StoreError;
-
-/// Names a sealed nonce.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NonceKey {
-    pub(super) tenant: Tenant,
-    pub(super) account_id: AccountId,
-    pub(super) hash: NonceHash,
-}
+use crate::values::NonceKey;
 
 /// A sealed nonce to be written before the record that names it.
 #[derive(Debug, Clone)]

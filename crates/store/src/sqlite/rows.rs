@@ -1,59 +1,21 @@
 //! Rows in and out: conversions and the statements that several operations share.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 use trefoil_protocol::bytes::{
     AccountId, Blob, Envelope, EnvelopeHash, Locator, NonceHash, PayloadHash, Signature,
 };
-use trefoil_protocol::event::{self, Event, EventBody};
-use trefoil_protocol::policy::{Action, Level};
+use trefoil_protocol::event::EventBody;
 use trefoil_protocol::tenant::Tenant;
 
-use super::nonces::NonceKey;
 use crate::error::StoreError;
 use crate::model::{EVENTS_KEPT, HeldEnvelope, StoredRecord};
-
-/// SQLite's integers are signed; the bits are kept, the order is not needed where this is used for revisions.
-pub(super) const fn to_sql(number: u64) -> i64 {
-    number.cast_signed()
-}
-
-pub(super) const fn from_sql(number: i64) -> u64 {
-    number.cast_unsigned()
-}
-
-/// For columns that are compared in SQL.
-pub(super) fn time(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX)
-}
-
-pub(super) const fn level_to_sql(level: Level) -> i64 {
-    match level {
-        Level::Primary => 0,
-        Level::Elevated => 1,
-        Level::StepUp => 2,
-    }
-}
-
-pub(super) const fn level_from_sql(level: i64) -> Result<Level, StoreError> {
-    match level {
-        0 => Ok(Level::Primary),
-        1 => Ok(Level::Elevated),
-        2 => Ok(Level::StepUp),
-        _ => Err(StoreError::Corrupt {
-            what: "a session's level",
-        }),
-    }
-}
+use crate::values::{NextEvent, NonceKey, from_sql, next_event, tenant_from_text, to_sql};
 
 pub(super) fn nonce_key(row: &Row<'_>) -> Result<NonceKey, StoreError> {
     let tenant: String = row.get(0)?;
     Ok(NonceKey {
-        tenant: Tenant::new(&tenant).map_err(|_| StoreError::Corrupt {
-            what: "a tenant's name",
-        })?,
+        tenant: tenant_from_text(&tenant)?,
         account_id: AccountId::from_bytes(row.get(1)?),
         hash: NonceHash::from_bytes(row.get(2)?),
     })
@@ -135,16 +97,6 @@ pub(super) fn current_nonce(
         })
         .optional()?;
     Ok(hash.flatten().map(NonceHash::from_bytes))
-}
-
-pub(super) fn actions_to_text(actions: &BTreeSet<Action>) -> Result<String, StoreError> {
-    serde_json::to_string(actions).map_err(StoreError::backend)
-}
-
-pub(super) fn actions_from_text(text: &str) -> Result<BTreeSet<Action>, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt {
-        what: "a commit's answer",
-    })
 }
 
 /// A factor's row. One that was removed has no `enrolled` part.
@@ -245,16 +197,8 @@ pub(super) fn append_event(
         .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
-    let seq = from_sql(seq).saturating_add(1);
-    let event = Event {
-        version: event::VERSION,
-        sequence: seq,
-        time: now,
-        previous: head.map(PayloadHash::from_bytes),
-        body,
-    };
-    let bytes = event.to_bytes();
-    let head = event::hash(&bytes);
+    let NextEvent { seq, bytes, head } =
+        next_event(from_sql(seq), head.map(PayloadHash::from_bytes), now, body);
     connection
         .prepare_cached(
             "INSERT INTO events (tenant, account_id, seq, body) VALUES (?1, ?2, ?3, ?4)",

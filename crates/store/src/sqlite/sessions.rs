@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use trefoil_protocol::bytes::{AccountId, Locator};
 use trefoil_protocol::tenant::Tenant;
 
-use super::rows::{from_sql, level_from_sql, level_to_sql, time};
 use crate::error::StoreError;
 use crate::model::{Caller, NewSession, Session, StatementUse, TokenHash};
+use crate::values::{decode_proven, encode_proven, from_sql, level_from_sql, level_to_sql, time};
 
 /// For how long an ended session is still told apart from one that never was, in seconds.
 const ENDED_KEPT: u64 = 3600;
@@ -132,19 +132,4 @@ pub(super) fn use_requests(
         }
     }
     Ok(())
-}
-
-fn encode_proven(proven: &[Locator]) -> Vec<u8> {
-    proven
-        .iter()
-        .flat_map(|locator| *locator.as_bytes())
-        .collect()
-}
-
-fn decode_proven(bytes: &[u8]) -> Result<Vec<Locator>, StoreError> {
-    let (chunks, rest) = bytes.as_chunks::<{ Locator::LEN }>();
-    if !rest.is_empty() {
-        return Err(StoreError::Corrupt { what: "a session" });
-    }
-    Ok(chunks.iter().copied().map(Locator::from_bytes).collect())
 }

@@ -8,12 +8,12 @@ use trefoil_protocol::guess::{
 use trefoil_protocol::tenant::Tenant;
 use zeroize::Zeroizing;
 
-use super::rows::{from_sql, to_sql};
 use super::sessions;
 use super::writer::Transaction;
 use crate::error::StoreError;
 use crate::model::{Caller, SLOTS_EVER, SLOTS_HELD};
 use crate::slot_store::StoredSlot;
+use crate::values::{from_sql, to_sql};
 
 /// A record on its way to the place of an earlier one.
 pub(super) struct Replacement {

@@ -18,9 +18,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-use super::nonces::{NewNonce, NonceDb, NonceKey, truncate_log};
+use super::nonces::{NewNonce, NonceDb, truncate_log};
 use super::rows;
 use crate::error::StoreError;
+use crate::values::NonceKey;
 
 /// Jobs that may wait before the store answers [`StoreError::Busy`].
 const QUEUE: usize = 4096;
