@@ -117,12 +117,21 @@ pub(crate) struct ServeDev {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeMetadata {
-    /// Settings as TOML: `listen`, `public_url`, `data`, `permit_key_file`, `tenants`; arguments go first
+    /// Settings as TOML, see the book; arguments go first, then the environment
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Address and port; put a proxy that ends TLS before anything but loopback
+    /// Say what is wrong with the settings and the files they name, and do nothing else
+    #[arg(long)]
+    pub(crate) check_config: bool,
+    /// Make a permit key in this new file, for servers that share a database, and do nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_permit_key: Option<PathBuf>,
+    /// Address and port; anything but loopback needs TLS or a proxy that ends it
     #[arg(long, value_name = "ADDRESS", env = "TREFOIL_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Address and port for the operator's counters; never a public one
+    #[arg(long, value_name = "ADDRESS", env = "TREFOIL_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// How clients reach this server, without a slash at the end; it is part of what they sign
     #[arg(long, value_name = "URL", env = "TREFOIL_PUBLIC_URL")]
     pub(crate) public_url: Option<String>,
@@ -139,6 +148,15 @@ pub(crate) struct ServeMetadata {
     /// Serve every tenant, for development
     #[arg(long, conflicts_with = "tenants")]
     pub(crate) any_tenant: bool,
+    /// Certificate chain, PEM
+    #[arg(long, value_name = "FILE", env = "TREFOIL_TLS_CERTIFICATE")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, PEM, mode 0600
+    #[arg(long, value_name = "FILE", env = "TREFOIL_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Stop when standard input ends, so that a parent that dies takes its servers along
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod files;
 mod local;
 mod secrets;
 mod serving;
+mod settings;
 mod ui;
 
 use std::process::ExitCode;

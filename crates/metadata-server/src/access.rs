@@ -12,8 +12,10 @@ use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::SessionToken;
 use trefoil_store::{Caller, MailboxPlace, TokenHash};
 
+use crate::guard;
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
+use crate::tenants::Offer;
 
 /// The tenant that the path names, one that this server serves.
 pub(crate) struct InTenant(pub(crate) Tenant);
@@ -24,7 +26,7 @@ impl FromRequestParts<Arc<MetadataServer>> for InTenant {
     async fn from_request_parts(parts: &mut Parts, server: &Arc<MetadataServer>) -> Answer<Self> {
         let name = path_parameter(parts, server, "tenant").await?;
         let tenant = Tenant::new(&name).map_err(|_| Refusal::from(Code::UnknownTenant))?;
-        if !server.config.tenants.serves(&tenant) {
+        if server.config.tenant(&tenant).is_none() {
             return Err(Code::UnknownTenant.into());
         }
         Ok(Self(tenant))
@@ -94,6 +96,7 @@ impl FromRequestParts<Arc<MetadataServer>> for AtMailbox {
 
     async fn from_request_parts(parts: &mut Parts, server: &Arc<MetadataServer>) -> Answer<Self> {
         let InTenant(tenant) = InTenant::from_request_parts(parts, server).await?;
+        guard::check_offered(server, &tenant, Offer::Mailboxes)?;
         let OfMailbox(id) = OfMailbox::from_request_parts(parts, server).await?;
         Ok(Self(MailboxPlace {
             tenant,

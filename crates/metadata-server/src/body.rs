@@ -41,6 +41,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<MetadataServer>> for Json<T> {
         let bytes = tokio::time::timeout(server.config.body_timeout, read(body))
             .await
             .map_err(|_| Refusal::from(Code::RequestTimeout))??;
+        // serde would also read a struct from an array of its fields' values.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Refusal::new(
+                Code::MalformedRequest,
+                "the body must be a JSON object",
+            ));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             // The error's own text may quote what was sent; the place is enough to find the mistake.
             let (line, column) = (error.line(), error.column());

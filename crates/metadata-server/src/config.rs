@@ -1,40 +1,23 @@
 //! What a deployment decides.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use trefoil_protocol::tenant::Tenant;
 
-/// How long a session lasts, in seconds.
-pub const SESSION_SECONDS: u64 = 15 * 60;
+use crate::tenants::{TenantConfig, TenantTable, Tenants};
+
 /// How long a body may take to arrive unless set otherwise.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Which tenants the server serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Tenants {
-    /// Every well-formed name, for development.
-    Any,
-    /// These.
-    Listed(BTreeSet<Tenant>),
-}
-
-impl Tenants {
-    pub(crate) fn serves(&self, tenant: &Tenant) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Listed(tenants) => tenants.contains(tenant),
-        }
-    }
-}
+/// How long a request may take in all unless set otherwise.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Settings of a metadata server.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) public_url: String,
-    pub(crate) tenants: Tenants,
+    tenants: TenantTable,
     pub(crate) body_timeout: Duration,
+    pub(crate) request_timeout: Duration,
 }
 
 /// Settings that do not fit.
@@ -82,8 +65,9 @@ impl Config {
         }
         Ok(Self {
             public_url: public_url.to_owned(),
-            tenants,
+            tenants: tenants.into(),
             body_timeout: BODY_TIMEOUT,
+            request_timeout: REQUEST_TIMEOUT,
         })
     }
 
@@ -93,10 +77,22 @@ impl Config {
         self.body_timeout = limit;
         self
     }
+
+    /// How long a request may take from its headers to its answer; 30 seconds unless set.
+    #[must_use]
+    pub const fn request_timeout(mut self, limit: Duration) -> Self {
+        self.request_timeout = limit;
+        self
+    }
+
+    /// What the tenant decides, if it is one that this server serves.
+    pub(crate) fn tenant(&self, tenant: &Tenant) -> Option<&TenantConfig> {
+        self.tenants.get(tenant)
+    }
 }
 
 /// Whether what follows `http://` names this machine.
-fn is_loopback(rest: &str) -> bool {
+pub(crate) fn is_loopback(rest: &str) -> bool {
     let authority = rest.split('/').next().unwrap_or_default();
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

@@ -3,13 +3,24 @@
 mod access;
 mod body;
 mod config;
+mod cors;
 mod guard;
-mod log;
+mod limits;
+mod metrics;
+mod observe;
 mod parts;
 mod refusal;
 mod routes;
 mod server;
 mod statements;
+mod tenants;
+mod time_limit;
 
-pub use config::{Config, ConfigError, SESSION_SECONDS, Tenants};
+pub use config::{Config, ConfigError};
+pub use limits::{LimitKey, Limits, LimitsConfig, LimitsError, TenantLimits};
+pub use metrics::Metrics;
 pub use server::MetadataServer;
+pub use tenants::{
+    MIN_SESSION_SECONDS, Origin, OriginError, SESSION_SECONDS, TenantConfig, TenantPolicy, Tenants,
+};
+pub use trefoil_server_kit::Network;

@@ -9,18 +9,28 @@ use trefoil_protocol::record::RecordError;
 use trefoil_protocol::statement::StatementError;
 use trefoil_store::StoreError;
 
+use crate::metrics::Limited;
+
 /// Seconds after which a busy server is worth asking again.
 const BUSY_RETRY: u64 = 1;
 
 /// An answer that refuses. Nothing was changed.
 #[derive(Debug)]
-pub(crate) struct Refusal(Box<Problem>);
+pub(crate) struct Refusal {
+    problem: Box<Problem>,
+    /// Whether the store failed, for the operator's count.
+    store_failed: bool,
+}
+
+/// Marks the answer to a request at which the store failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoreFailed;
 
 pub(crate) type Answer<T> = Result<T, Refusal>;
 
 impl Refusal {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self(Box::new(Problem::new(code, detail)))
+        Problem::new(code, detail).into()
     }
 
     /// Of a statement; a wrong time comes with the server's, so that the client can retry with the offset.
@@ -35,7 +45,7 @@ impl Refusal {
         };
         let mut refusal = Self::new(code, error.to_string());
         if code == Code::StatementExpired {
-            refusal.0.server_time = Some(now);
+            refusal.problem.server_time = Some(now);
         }
         refusal
     }
@@ -43,7 +53,31 @@ impl Refusal {
     /// Too much is going on at once; worth asking again.
     pub(crate) fn busy() -> Self {
         let mut refusal = Self::from(Code::Unavailable);
-        refusal.0.retry_after = Some(BUSY_RETRY);
+        refusal.problem.retry_after = Some(BUSY_RETRY);
+        refusal
+    }
+
+    /// The answer was not there in time. The one refusal after which something may have been changed.
+    pub(crate) fn too_slow() -> Self {
+        let mut refusal = Self::new(
+            Code::Unavailable,
+            "this took too long and may be carried out all the same: send the same again",
+        );
+        refusal.problem.retry_after = Some(BUSY_RETRY);
+        refusal
+    }
+
+    /// Over a limit, for so many seconds.
+    pub(crate) fn too_many(kind: Limited, seconds: u64) -> Self {
+        let what = match kind {
+            Limited::Address => "requests from this address",
+            Limited::Creation => "new accounts from this address",
+            Limited::Locator => "logins with this factor",
+            Limited::Slot => "guesses",
+        };
+        let detail = format!("too many {what}: try again in {seconds} seconds");
+        let mut refusal = Self::new(Code::TooManyRequests, detail);
+        refusal.problem.retry_after = Some(seconds);
         refusal
     }
 
@@ -51,14 +85,23 @@ impl Refusal {
         let detail =
             format!("the record is at revision {revision} now; open it again and redo the change");
         let mut refusal = Self::new(Code::StaleRevision, detail);
-        refusal.0.revision = Some(revision);
+        refusal.problem.revision = Some(revision);
         refusal
     }
 }
 
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
-        Self(Box::new(Problem::from(code)))
+        Problem::from(code).into()
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem: Box::new(problem),
+            store_failed: false,
+        }
     }
 }
 
@@ -86,7 +129,7 @@ impl From<CommitError> for Refusal {
 impl From<SlotError> for Refusal {
     fn from(error: SlotError) -> Self {
         let mut refusal = Self::new(error.code(), error.to_string());
-        refusal.0.server_time = error.server_time();
+        refusal.problem.server_time = error.server_time();
         refusal
     }
 }
@@ -125,7 +168,7 @@ impl From<StoreError> for Refusal {
 fn store_fault(fault: &StoreError) -> Refusal {
     let cause = std::error::Error::source(fault).map(ToString::to_string);
     tracing::error!(%fault, cause, "the store failed");
-    match fault {
+    let mut refusal: Refusal = match fault {
         StoreError::Busy | StoreError::Full | StoreError::ReadOnly | StoreError::Closed => {
             if fault.is_retryable() {
                 Refusal::busy()
@@ -134,17 +177,24 @@ fn store_fault(fault: &StoreError) -> Refusal {
             }
         }
         _ => Code::Internal.into(),
-    }
+    };
+    refusal.store_failed = true;
+    refusal
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let problem = *self.0;
+        let problem = *self.problem;
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // Strings and numbers only: serialising them cannot fail.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, body).into_response();
+        // For the log and the counters.
+        response.extensions_mut().insert(problem.code);
+        if self.store_failed {
+            response.extensions_mut().insert(StoreFailed);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
         if let Some(seconds) = problem.retry_after {

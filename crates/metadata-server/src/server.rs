@@ -9,11 +9,16 @@ use rand_core::{CryptoRng, Rng as _, TryCryptoRng, TryRng};
 use trefoil_protocol::guess::EvaluatorName;
 use trefoil_protocol::policy::Level;
 use trefoil_protocol::sign::AuthPrivateKey;
+use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::{SessionGrant, SessionToken};
-use trefoil_store::{MetadataStore, NewSession, TokenHash};
+use trefoil_server_kit::Recent;
+use trefoil_store::{MetadataStore, NewSession, StoreError, TokenHash};
 
-use crate::config::{Config, SESSION_SECONDS};
+use crate::config::Config;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::routes;
+use crate::tenants::TenantPolicy;
 
 type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
 
@@ -26,6 +31,9 @@ pub struct MetadataServer {
     /// The server as statements about slots name it.
     pub(crate) name: EvaluatorName,
     pub(crate) permit_key: Option<AuthPrivateKey>,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) readiness: Recent<Result<(), StoreError>>,
 }
 
 impl MetadataServer {
@@ -44,6 +52,9 @@ impl MetadataServer {
             clock: Box::new(clock),
             rng: Mutex::new(Box::new(rng)),
             permit_key: None,
+            limits: Limits::none(),
+            metrics: Metrics::default(),
+            readiness: Recent::default(),
         }
     }
 
@@ -51,6 +62,13 @@ impl MetadataServer {
     #[must_use]
     pub fn with_permit_key(mut self, key: AuthPrivateKey) -> Self {
         self.permit_key = Some(key);
+        self
+    }
+
+    /// Limits how often addresses, factors and slots may ask; without this there is no limit.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -63,15 +81,26 @@ impl MetadataServer {
         (self.clock)()
     }
 
+    /// Unix milliseconds, as exactly as the clock is.
+    pub(crate) fn now_millis(&self) -> u64 {
+        self.now().saturating_mul(1000)
+    }
+
+    /// What the tenant offers.
+    pub(crate) fn policy(&self, tenant: &Tenant) -> TenantPolicy {
+        let config = self.config.tenant(tenant);
+        config.map(|config| config.policy).unwrap_or_default()
+    }
+
     /// The random source. It is held for the time of one draw only.
     pub(crate) const fn rng(&self) -> ServerRng<'_> {
         ServerRng(&self.rng)
     }
 
     /// A fresh session: what the client gets and what the store keeps.
-    pub(crate) fn new_session(&self, now: u64) -> (SessionGrant, NewSession) {
+    pub(crate) fn new_session(&self, tenant: &Tenant, now: u64) -> (SessionGrant, NewSession) {
         let token = SessionToken::random(&mut self.rng());
-        let expires = now.saturating_add(SESSION_SECONDS);
+        let expires = now.saturating_add(self.policy(tenant).session_seconds);
         let kept = NewSession {
             token: TokenHash::of(&token),
             level: Level::Primary,

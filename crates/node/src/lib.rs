@@ -3,7 +3,6 @@
 mod address;
 mod backup;
 mod ceremony;
-mod client_address;
 mod clock;
 mod config;
 mod evaluate;
@@ -24,7 +23,6 @@ mod verifier;
 pub use address::AddressError;
 pub use backup::{Backup, BackupError, KdfCost, Passphrase, RestoredNode};
 pub use ceremony::{CeremonyError, CeremonyPolicy, Trust};
-pub use client_address::{Network, NetworkError};
 pub use clock::Clock;
 pub use config::{
     CaseRule, ConfigError, EntryError, FetchConfig, KeySource, NodeConfig, Preset, ProviderConfig,
@@ -39,4 +37,5 @@ pub use secrets::{LoadSecretsError, load_secrets};
 pub use slots::{PermitConfig, SlotsError};
 pub use state::StateError;
 pub use token::{TokenError, VerifiedUser};
+pub use trefoil_server_kit::{Network, NetworkError};
 pub use verifier::IdTokenVerifier;

@@ -19,10 +19,10 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use trefoil_protocol::social::VerifierId;
 use trefoil_protocol::tenant::Tenant;
+use trefoil_server_kit::{Network, Proxies, subnet};
 use zeroize::Zeroizing;
 
 use self::buckets::{Buckets, CAPACITY};
-use crate::client_address::{Network, Proxies};
 use crate::metrics::Limited;
 use crate::node::Node;
 
@@ -183,7 +183,7 @@ impl Limits {
         };
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let client = self.proxies.client(peer, headers);
-        limiter.check(address_key(client), Limited::Address)
+        limiter.check(subnet(client), Limited::Address)
     }
 
     /// Counts a request of a user whose token is verified.
@@ -282,14 +282,6 @@ fn quota(
     };
     let burst = NonZeroU32::new(burst).ok_or(LimitsError(burst_field))?;
     Ok(Some(Quota::per_minute(per_minute).allow_burst(burst)))
-}
-
-/// An IPv4 address, or the first 64 bits of an IPv6 address: whoever has one of those has all of them.
-fn address_key(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => u128::from(address.to_bits()) | (0xffff << 32),
-        IpAddr::V6(address) => address.to_bits() & (u128::MAX << 64),
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
-use http::header;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -218,23 +216,12 @@ impl Metrics {
     /// Everything, as OpenMetrics 1.0 text.
     #[must_use]
     pub fn encode(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
-        text
+        trefoil_server_kit::encode(&self.registry)
     }
 
     /// `GET /metrics`: for a listener of its own, never the public one.
     pub fn router(&self) -> Router {
-        let metrics = self.clone();
-        Router::new().route(
-            "/metrics",
-            get(move || {
-                let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                let text = metrics.encode();
-                async move { ([(header::CONTENT_TYPE, content_type)], text) }
-            }),
-        )
+        trefoil_server_kit::metrics_router(Arc::clone(&self.registry))
     }
 }
 

@@ -13,6 +13,7 @@ use trefoil_protocol::ceremony::{
 use trefoil_protocol::social::{
     ManifestSignature, NodeKey, NodeSecrets, NodeSecretsError, SignedManifest, VerifiedManifest,
 };
+use trefoil_server_kit::Recent;
 use trefoil_store::{MemoryNodeStore, MemorySlotStore, NodeSlotStore, NodeStore};
 use zeroize::Zeroizing;
 
@@ -20,7 +21,6 @@ use crate::ceremony::{self, CeremonyError, CeremonyPolicy};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::ready::Readiness;
 use crate::serving::Serving;
 use crate::slots::{PermitConfig, Permits, SlotKeeper};
 use crate::state::{Keeper, NodeState, StateError};
@@ -41,7 +41,7 @@ pub struct Node {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
-    pub(crate) readiness: Readiness,
+    pub(crate) readiness: Recent<bool>,
     random: Mutex<Box<dyn CryptoRng + Send>>,
     pub(crate) slots: SlotKeeper,
     pub(crate) permits: Permits,
@@ -106,7 +106,7 @@ impl Node {
             clock,
             limits: Limits::none(),
             metrics,
-            readiness: Readiness::default(),
+            readiness: Recent::default(),
             random: Mutex::new(Box::new(random)),
         })
     }

@@ -3,20 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderName, HeaderValue};
-use rand_core::Rng as _;
+use http::HeaderValue;
 use trefoil_protocol::problem::ProblemCode;
+use trefoil_server_kit::{REQUEST_ID, is_probe, micros, request_id, route_of};
 
 use crate::node::Node;
-
-/// Carries the request's id in the answer, for the user who complains and the operator who searches the log.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Paths that the operator's probes ask for; they would fill the log.
-const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 pub(crate) async fn observe(
     State(node): State<Arc<Node>>,
@@ -24,14 +18,8 @@ pub(crate) async fn observe(
     next: Next,
 ) -> Response {
     let begun = Instant::now();
-    let mut rng = node.rng();
-    // What the client says it is called would be written into the log.
-    let id = format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64());
-    // The route's pattern, not the path: a path can hold anything.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let id = request_id(&mut node.rng());
+    let route = route_of(&request);
     let mut response = next.run(request).await;
 
     let status = response.status();
@@ -41,9 +29,8 @@ pub(crate) async fn observe(
         None => "other",
     };
     node.metrics.request(&route, code);
-    let status = status.as_u16();
-    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-    if PROBES.contains(&route.as_str()) {
+    let (status, micros) = (status.as_u16(), micros(begun));
+    if is_probe(&route) {
         tracing::debug!(request_id = id, route, status, code, micros, "request");
     } else {
         tracing::info!(request_id = id, route, status, code, micros, "request");

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
-#![cfg_attr(not(test), no_std)]
+// What derives schemas expects the names of std.
+#![cfg_attr(not(any(test, feature = "openapi")), no_std)]
 
 extern crate alloc;
 
@@ -15,6 +16,8 @@ pub mod guess;
 mod kdf;
 pub mod kit;
 pub mod nonce;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod opening;
 pub mod pairing;
 mod point;

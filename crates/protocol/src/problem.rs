@@ -57,6 +57,7 @@ problem_codes! {
     Internal = "internal", 500, "the server failed; nothing was changed";
     Unavailable = "unavailable", 503, "the server cannot do this now; try again later";
     UnknownTenant = "unknown_tenant", 404, "this server does not know the tenant";
+    NotOffered = "not_offered", 403, "the tenant does not offer this";
 
     // Statements and sessions
     BadSignature = "bad_signature", 401, "a signature does not hold";
@@ -163,6 +164,7 @@ impl core::fmt::Display for ProblemCode {
 
 /// A problem document. Members this version does not know are ignored, as RFC 9457 section 3.2 asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// `urn:trefoil:problem:<code>`.
     #[serde(rename = "type")]
@@ -174,6 +176,7 @@ pub struct Problem {
     /// What went wrong this time, in plain words.
     pub detail: String,
     /// The stable code.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub code: ProblemCode,
     /// With `statement_expired`: the server's unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -66,6 +66,7 @@ pub struct Statement {
 
 /// A statement's exact bytes with a signature; nothing about it is checked yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignedStatement {
     /// JSON of a [`Statement`], byte for byte as signed.

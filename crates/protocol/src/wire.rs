@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 use crate::bytes::{
     AccountId, Blob, Envelope, Locator, PayloadHash, SealedNonce, decode_array, encode,
 };
+#[cfg(feature = "openapi")]
+use crate::guess::Form;
 use crate::guess::{GuessList, Signed};
 use crate::policy::Action;
 use crate::record::SignedPayload;
@@ -58,6 +60,7 @@ impl<'de> Deserialize<'de> for SessionToken {
 
 /// An envelope and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IndexedEnvelope {
     /// The factor's index.
@@ -68,6 +71,7 @@ pub struct IndexedEnvelope {
 
 /// A session as given to the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SessionGrant {
     /// The bearer token.
@@ -78,6 +82,7 @@ pub struct SessionGrant {
 
 /// `POST /v1/{tenant}/sessions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
     /// One per factor at hand, 1 to [`MAX_STATEMENTS`], all of type `login`.
@@ -86,6 +91,7 @@ pub struct LoginRequest {
 
 /// Answer to a login and to a creation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LoginResponse {
     /// Whose record this is.
@@ -113,6 +119,7 @@ pub struct LoginResponse {
 
 /// `POST /v1/{tenant}/accounts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateRequest {
     /// Type `create`, by the auth key of one of the record's factors.
@@ -128,6 +135,7 @@ pub struct CreateRequest {
 
 /// `PUT /v1/{tenant}/accounts/{id}/record`, with `If-Match: "<current revision>"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CommitRequest {
     /// The new record.
@@ -139,11 +147,13 @@ pub struct CommitRequest {
     pub sealed_nonce: Option<SealedNonce>,
     /// Lists of guess keys for slots of the account, applied in the commit's transaction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Form>))]
     pub guess_lists: Vec<Signed<GuessList>>,
 }
 
 /// Answer to a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CommitResponse {
     /// The revision that is now current.
@@ -154,6 +164,7 @@ pub struct CommitResponse {
 
 /// `GET /v1/{tenant}/accounts/{id}/record`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RecordResponse {
     /// The current record.
@@ -164,6 +175,7 @@ pub struct RecordResponse {
 
 /// `POST /v1/{tenant}/accounts/{id}/nonce`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NonceResponse {
     /// The current record's.
@@ -172,6 +184,7 @@ pub struct NonceResponse {
 
 /// `POST /v1/{tenant}/accounts/{id}/kit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KitRequest {
     /// Type `kit`, by account auth.
@@ -180,6 +193,7 @@ pub struct KitRequest {
 
 /// Everything the server holds of an account: useless without `t` factors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KitResponse {
     /// The current record.
@@ -193,6 +207,7 @@ pub struct KitResponse {
 
 /// `DELETE /v1/{tenant}/accounts/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteRequest {
     /// Type `delete`, by account auth.
@@ -201,6 +216,7 @@ pub struct DeleteRequest {
 
 /// `GET /v1/{tenant}/accounts/{id}/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventsResponse {
     /// The newest, oldest first, each the exact JSON bytes of an [`crate::event::Event`].

@@ -8,7 +8,7 @@ use crate::local::{APP_FILE, LocalNetwork, StopSignal};
 use crate::ui::Ui;
 
 pub(crate) async fn run(ui: Ui, arguments: ServeDev) -> Result<(), Failure> {
-    super::serve_metadata::log(ui);
+    crate::serving::log(ui);
     let starting = LocalNetwork::start(&arguments.data, &arguments.tenant, arguments.size);
     let network = ui.busy("starting the servers", starting).await?;
     let file = arguments.data.join(APP_FILE);

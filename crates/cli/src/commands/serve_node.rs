@@ -7,9 +7,7 @@ mod upkeep;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde_json::json;
 use trefoil::{Environment, SignedManifest};
 use trefoil_node::{
@@ -20,19 +18,17 @@ use trefoil_protocol::social::{NodeKey, NodeSecrets, VerifiedManifest};
 use trefoil_store::SqliteNodeStore;
 
 pub(super) use self::approvals::Approvals;
-use self::settings::{Data, Dealt, Settings, not_toml};
+use self::settings::{Data, Dealt, Settings};
 use crate::args::ServeNode;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::local::{StopSignal, bind, serve};
-use crate::serving::{Certificates, PublicServer, StdinClosed, TlsFiles};
+use crate::serving::{Certificates, PublicServer, TlsFiles};
+use crate::settings::not_toml;
 use crate::ui::Ui;
 
-/// For which requests under way are waited for at the end.
-const GRACE: Duration = Duration::from_secs(10);
-
 pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
-    super::serve_metadata::log(ui);
+    crate::serving::log(ui);
     let (check_only, until_stdin_closes) = (arguments.check_config, arguments.until_stdin_closes);
     let settings = Settings::read(arguments);
     if check_only {
@@ -84,40 +80,12 @@ pub(crate) async fn run(ui: Ui, arguments: ServeNode) -> Result<(), Failure> {
             summary(&node)
         ),
     );
-    if until_stdin_closes {
-        let stdin = StdinClosed::watch();
-        tokio::select! {
-            () = stop.wait() => {}
-            () = stdin.wait() => {}
-        }
-    } else {
-        stop.wait().await;
-    }
-    let open = server.open();
-    tracing::info!(
-        open,
-        "stopping: no new connections, requests under way are finished"
-    );
-    ui.step(
-        "stopping",
-        json!({ "connections": open, "at_most_seconds": GRACE.as_secs() }),
-        format!("Stopping: finishing what {open} open connections have asked."),
-    );
-    let finished = server.stop(GRACE).await;
+    server.run_until_stopped(ui, stop, until_stdin_closes).await;
     if let Some(renewal) = renewal {
         renewal.abort();
     }
     upkeep.abort();
     drop(metrics_server);
-    ui.step(
-        "stopped",
-        json!({ "finished": finished }),
-        if finished {
-            "Stopped."
-        } else {
-            "Stopped; requests that took too long were cut off."
-        },
-    );
     Ok(())
 }
 
@@ -286,12 +254,4 @@ async fn open_store(data: &Data) -> Result<Arc<SqliteNodeStore>, Failure> {
 fn bad(path: &Path, error: &dyn std::fmt::Display) -> Failure {
     let message = format!("{}: {error}", path.display());
     Failure::new(Exit::Usage, "bad_settings", message)
-}
-
-/// A settings file, or the defaults where none is named.
-pub(super) fn settings<T: DeserializeOwned + Default>(path: Option<&Path>) -> Result<T, Failure> {
-    let Some(path) = path else {
-        return Ok(T::default());
-    };
-    toml::from_str(&files::read(path)?).map_err(|error| bad(path, &error))
 }

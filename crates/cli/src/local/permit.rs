@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rand_core::Rng as _;
 use serde::Deserialize;
 use trefoil::Environment;
+use trefoil_metadata_server::LimitKey;
 use trefoil_protocol::sign::AuthPrivateKey;
 use zeroize::Zeroizing;
 
@@ -27,16 +28,29 @@ pub(crate) fn path(directory: &Path) -> PathBuf {
     directory.join("permit.key")
 }
 
+/// The permit key and what is derived from it.
+#[derive(Debug)]
+pub(crate) struct PermitKey {
+    pub(crate) key: AuthPrivateKey,
+    /// All processes of a deployment have the same permit key, so they name the buckets of limits alike.
+    pub(crate) limit_key: LimitKey,
+}
+
 /// The key in this data directory, made at the first start.
 pub(crate) fn permit_key(directory: &Path) -> Result<AuthPrivateKey, Failure> {
-    read_or_make(&path(directory))
+    read_or_make(&path(directory)).map(|permit| permit.key)
 }
 
 /// The key in this file, which is made where there is none. Only one process may do this at a time.
-pub(crate) fn read_or_make(path: &Path) -> Result<AuthPrivateKey, Failure> {
+pub(crate) fn read_or_make(path: &Path) -> Result<PermitKey, Failure> {
     if !path.exists() {
         make(path)?;
     }
+    read(path)
+}
+
+/// The key in this file.
+pub(crate) fn read(path: &Path) -> Result<PermitKey, Failure> {
     let text = files::read_private(path)?;
     let file: Option<KeyFile> = serde_json::from_str(&text).ok();
     let seed = file
@@ -55,7 +69,10 @@ pub(crate) fn read_or_make(path: &Path) -> Result<AuthPrivateKey, Failure> {
         );
         Failure::new(Exit::Usage, "bad_settings", message)
     })?;
-    Ok(AuthPrivateKey::from_seed(&seed))
+    Ok(PermitKey {
+        key: AuthPrivateKey::from_seed(&seed),
+        limit_key: LimitKey::derive(&seed),
+    })
 }
 
 /// A start that is cut off leaves the whole file or none under its name.

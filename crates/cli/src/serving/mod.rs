@@ -4,7 +4,6 @@ mod connections;
 mod stdin;
 mod tls;
 
-pub(crate) use stdin::StdinClosed;
 pub(crate) use tls::{Certificates, TlsFiles};
 
 use std::io;
@@ -19,9 +18,16 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::connections::{Connections, Guard};
-use crate::failure::{Exit, Failure};
+use serde_json::json;
 
+use self::connections::{Connections, Guard};
+use self::stdin::StdinClosed;
+use crate::failure::{Exit, Failure};
+use crate::local::StopSignal;
+use crate::ui::Ui;
+
+/// For which requests under way are waited for at the end.
+const GRACE: Duration = Duration::from_secs(10);
 /// Within which the TLS handshake, and each request's headers, must be complete.
 const HEADER_TIME_LIMIT: Duration = Duration::from_secs(10);
 /// Bytes that a request's line and headers may have over HTTP/1.1; tokens travel in bodies.
@@ -80,13 +86,51 @@ impl PublicServer {
         })
     }
 
+    /// Serves until the process is asked to end, or its standard input ends where that is wanted, and finishes what it took.
+    pub(crate) async fn run_until_stopped(
+        self,
+        ui: Ui,
+        stop: StopSignal,
+        until_stdin_closes: bool,
+    ) {
+        if until_stdin_closes {
+            let stdin = StdinClosed::watch();
+            tokio::select! {
+                () = stop.wait() => {}
+                () = stdin.wait() => {}
+            }
+        } else {
+            stop.wait().await;
+        }
+        let open = self.open();
+        tracing::info!(
+            open,
+            "stopping: no new connections, requests under way are finished"
+        );
+        ui.step(
+            "stopping",
+            json!({ "connections": open, "at_most_seconds": GRACE.as_secs() }),
+            format!("Stopping: finishing what {open} open connections have asked."),
+        );
+        let finished = self.stop(GRACE).await;
+        ui.step(
+            "stopped",
+            json!({ "finished": finished }),
+            if finished {
+                "Stopped."
+            } else {
+                "Stopped; requests that took too long were cut off."
+            },
+        );
+    }
+
     /// Connections that are open now.
-    pub(crate) fn open(&self) -> usize {
+    fn open(&self) -> usize {
         self.connections.count()
     }
 
     /// Takes nothing new and waits for the requests under way, for `grace` at most. Says whether all were finished.
-    pub(crate) async fn stop(self, grace: Duration) -> bool {
+    async fn stop(self, grace: Duration) -> bool {
         self.handle.graceful_shutdown(None);
         self.connections.end_silent();
         let mut task = self.task;
@@ -109,4 +153,19 @@ fn tune(builder: &mut Builder<TokioExecutor>) {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS);
+}
+
+/// Servers log to standard error, at the level of `TREFOIL_LOG` (`info` unless set).
+pub(crate) fn log(ui: Ui) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TREFOIL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // Fails only where a subscriber is set already.
+    let _ = if ui.json() {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use http::HeaderMap;
 use trefoil_protocol::commit::check_commit;
+use trefoil_protocol::policy::Action;
 use trefoil_protocol::problem::ProblemCode as Code;
 use trefoil_protocol::wire::{CommitRequest, CommitResponse};
 use trefoil_store::CommitRecord;
@@ -13,6 +14,7 @@ use trefoil_store::CommitRecord;
 use crate::access::{InSession, if_match};
 use crate::body::Json;
 use crate::guard;
+use crate::metrics::Tombstone;
 use crate::parts::{check_envelopes, check_nonce, new_record, signed_payload};
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
@@ -65,6 +67,10 @@ pub(super) async fn handle(
         commit.actions = derived.actions;
     }
     let committed = server.store.commit_record(commit).await?;
+    server.metrics.commit();
+    if committed.actions.contains(&Action::RemoveFactor) {
+        server.metrics.tombstone(Tombstone::Factor);
+    }
     Ok(axum::Json(CommitResponse {
         revision: committed.revision,
         actions: committed.actions,

@@ -12,16 +12,21 @@ use trefoil_store::CreateAccount;
 
 use crate::access::InTenant;
 use crate::body::Json;
+use crate::limits::ClientAddress;
+use crate::metrics::Opened;
 use crate::parts::{check_envelopes, check_nonce, login_response, new_record};
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
+use crate::tenants::Offer;
 use crate::{guard, statements};
 
 pub(super) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InTenant(tenant): InTenant,
+    client: ClientAddress,
     Json(request): Json<CreateRequest>,
 ) -> Answer<(StatusCode, axum::Json<LoginResponse>)> {
+    guard::check_offered(&server, &tenant, Offer::Create)?;
     let now = server.now();
     let (statement, usage) = statements::verify(&server, &tenant, now, &request.statement)?;
     let StatementBody::Create { payload_hash } = statement.body else {
@@ -49,7 +54,8 @@ pub(super) async fn handle(
     let envelopes = check_envelopes(&record, None, request.envelopes)?;
     check_nonce(&record, None, request.sealed_nonce.as_ref())?;
 
-    let (grant, session) = server.new_session(now);
+    server.limit_creation(&tenant, client).await?;
+    let (grant, session) = server.new_session(&tenant, now);
     let create = CreateAccount {
         tenant,
         account_id: record.account_id,
@@ -62,6 +68,7 @@ pub(super) async fn handle(
         now,
     };
     let opened = server.store.create_account(create).await?;
+    server.metrics.session(Opened::Creation);
     Ok((
         StatusCode::CREATED,
         axum::Json(login_response(opened, grant, now)),

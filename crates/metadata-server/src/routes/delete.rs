@@ -9,6 +9,7 @@ use trefoil_protocol::wire::DeleteRequest;
 
 use crate::access::InSession;
 use crate::body::Json;
+use crate::metrics::Tombstone;
 use crate::refusal::Answer;
 use crate::server::MetadataServer;
 use crate::statements;
@@ -23,5 +24,6 @@ pub(super) async fn handle(
         _ => None,
     })?;
     server.store.delete_account(caller, usage).await?;
+    server.metrics.tombstone(Tombstone::Account);
     Ok(StatusCode::NO_CONTENT)
 }

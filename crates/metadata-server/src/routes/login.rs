@@ -11,6 +11,7 @@ use trefoil_store::OpenSession;
 
 use crate::access::InTenant;
 use crate::body::Json;
+use crate::metrics::Opened;
 use crate::parts::login_response;
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
@@ -35,7 +36,8 @@ pub(super) async fn handle(
         proven.push(Locator::of(&statement.key));
         used.push(usage);
     }
-    let (grant, session) = server.new_session(now);
+    server.limit_locators(&tenant, &proven).await?;
+    let (grant, session) = server.new_session(&tenant, now);
     let opened = server
         .store
         .open_session(OpenSession {
@@ -46,5 +48,6 @@ pub(super) async fn handle(
             now,
         })
         .await?;
+    server.metrics.session(Opened::Login);
     Ok(axum::Json(login_response(opened, grant, now)))
 }

@@ -15,13 +15,17 @@ mod slots;
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
-use axum::{Router, middleware};
 use trefoil_protocol::problem::ProblemCode as Code;
 
-use crate::log::log;
+use crate::cors::cors;
+use crate::limits::limit_address;
+use crate::observe::observe;
 use crate::refusal::Refusal;
 use crate::server::MetadataServer;
+use crate::time_limit::limit_time;
 
 pub(crate) fn router(server: Arc<MetadataServer>) -> Router {
     Router::new()
@@ -72,10 +76,14 @@ pub(crate) fn router(server: Arc<MetadataServer>) -> Router {
             put(mailboxes::put::handle),
         )
         .route("/v1/permit_key", get(permit_key::handle))
+        .route_layer(from_fn_with_state(Arc::clone(&server), limit_address))
+        // What follows is not limited: the operator's probes.
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .fallback(async || Refusal::from(Code::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
-        .layer(middleware::from_fn(log))
+        .layer(from_fn_with_state(Arc::clone(&server), limit_time))
+        .layer(from_fn_with_state(Arc::clone(&server), cors))
+        .layer(from_fn_with_state(Arc::clone(&server), observe))
         .with_state(server)
 }

@@ -25,6 +25,8 @@ pub use list::GuessList;
 pub use permit::{BadPermit, PERMIT_SECONDS, Permit};
 pub use retired::Retired;
 pub use round::{AnswerFault, GuessError, GuessRound, Outcome, PreparedGuess};
+#[cfg(feature = "openapi")]
+pub(crate) use signed::Form;
 pub use signed::{Signable, Signed, SignedError, VERSION};
 pub use slot::{Knowledge, Question, SealedSecret, Slot, SlotNode, StretchCost};
 pub use wire::{

@@ -43,10 +43,14 @@ pub enum SignedError {
     BadSignature,
 }
 
+/// Exact bytes with a signature.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Signed))]
 #[serde(deny_unknown_fields)]
-struct Form {
+pub(crate) struct Form {
+    /// JSON, byte for byte as signed.
     body: Blob,
+    /// Over the label of what it is.
     signature: Signature,
 }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::list::GuessList;
 use super::permit::Permit;
+#[cfg(feature = "openapi")]
+use super::signed::Form;
 use super::signed::{Signable, Signed, VERSION};
 use super::{EvaluatorName, UnlockTag};
 use crate::bytes::{
@@ -53,14 +55,17 @@ impl Signable for SlotEnrolment {
 
 /// `POST /v1/slots/enrol` at a node; `PUT /v1/{tenant}/accounts/{id}/slots/{slot}` at the metadata server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnrolRequest {
     /// Whose signature the enrolment and all lists carry.
     pub admin_key: AuthKey,
     /// What is enrolled.
+    #[cfg_attr(feature = "openapi", schema(value_type = Form))]
     pub enrolment: Signed<SlotEnrolment>,
     /// For nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Form>))]
     pub permit: Option<Signed<Permit>>,
     /// For the metadata server: that the account itself wants the slot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,11 +74,13 @@ pub struct EnrolRequest {
 
 /// The account's word for its slot, and the key that it is to be verified by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnersClaim {
     /// The account's auth key, of which the account id is the hash.
     pub account_key: AuthKey,
     /// Signed by it: a thief of one factor has a session, but not this key, and cannot use up the account's slots.
+    #[cfg_attr(feature = "openapi", schema(value_type = Form))]
     pub claim: Signed<SlotClaim>,
 }
 
@@ -132,10 +139,12 @@ impl EnrolRequest {
 
 /// The metadata server's answer to an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnrolResponse {
     /// For the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Form>))]
     pub permit: Option<Signed<Permit>>,
 }
 
@@ -164,6 +173,7 @@ impl Signable for Guess {
 
 /// `POST …/guess`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GuessRequest {
     /// Which slot.
@@ -171,11 +181,13 @@ pub struct GuessRequest {
     /// The guess key.
     pub key: AuthKey,
     /// The guess.
+    #[cfg_attr(feature = "openapi", schema(value_type = Form))]
     pub guess: Signed<Guess>,
 }
 
 /// How a counter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Count {
     /// Guesses that were counted since the counter was last unlocked.
@@ -192,6 +204,7 @@ pub struct Count {
 
 /// The answer to a guess, the first time and every time the attempt is repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GuessAnswer {
     /// The evaluated element.
@@ -227,6 +240,7 @@ impl Signable for Unlock {
 
 /// `POST …/unlock`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UnlockRequest {
     /// Which slot.
@@ -234,21 +248,25 @@ pub struct UnlockRequest {
     /// The guess key.
     pub key: AuthKey,
     /// What unlocks.
+    #[cfg_attr(feature = "openapi", schema(value_type = Form))]
     pub unlock: Signed<Unlock>,
 }
 
 /// `POST …/list`: a newer list for a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListRequest {
     /// Which slot.
     pub slot: SlotId,
     /// The list.
+    #[cfg_attr(feature = "openapi", schema(value_type = Form))]
     pub list: Signed<GuessList>,
 }
 
 /// The answer to a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListAnswer {
     /// Number of the list in force now.
@@ -272,16 +290,19 @@ impl Signable for SlotDeletion {
 
 /// `POST …/delete`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SlotDeleteRequest {
     /// Which slot.
     pub slot: SlotId,
     /// The deletion.
+    #[cfg_attr(feature = "openapi", schema(value_type = Form))]
     pub deletion: Signed<SlotDeletion>,
 }
 
 /// `GET /v1/{tenant}/accounts/{id}/slots`: the slots of an account that the metadata server has not been told to delete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SlotsResponse {
     /// Each with its signed list, whose number says from which revision on a record may name it.
@@ -290,16 +311,19 @@ pub struct SlotsResponse {
 
 /// A slot that the metadata server holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HeldSlot {
     /// Which slot.
     pub slot: SlotId,
     /// Its list in force.
+    #[cfg_attr(feature = "openapi", schema(value_type = Form))]
     pub list: Signed<GuessList>,
 }
 
 /// `GET /v1/permit_key`: what nodes are configured with to tell the metadata server's permits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PermitKeyResponse {
     /// Verifies permits.

@@ -17,6 +17,7 @@ pub const MAILBOX_SECONDS: u64 = 10 * 60;
 
 /// `PUT /v1/{tenant}/accounts/{id}/mailboxes/{mailbox}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateMailboxRequest {
     /// The old side's first message.
@@ -25,6 +26,7 @@ pub struct CreateMailboxRequest {
 
 /// `PUT /v1/{tenant}/mailboxes/{mailbox}/{role}/{step}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutMessageRequest {
     /// The message, sealed.
@@ -33,6 +35,7 @@ pub struct PutMessageRequest {
 
 /// A message of a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MailboxMessage {
     /// Whose.
@@ -45,6 +48,7 @@ pub struct MailboxMessage {
 
 /// `GET /v1/{tenant}/mailboxes/{mailbox}`, and the answer to its creation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MailboxResponse {
     /// Unix seconds after which it is closed.

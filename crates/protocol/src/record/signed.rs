@@ -18,6 +18,7 @@ const LABEL: &str = "record";
 
 /// A payload's exact bytes with the account's signature; nothing about it is checked yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignedPayload {
     /// JSON of a [`Payload`], byte for byte as signed.

@@ -1,19 +1,17 @@
 //! The settings of a node: a file, the environment over it, arguments over both; then everything is checked at once.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use trefoil_client::transport::is_secure;
 use trefoil_node::{LimitsConfig, Network, Trust};
 use trefoil_protocol::bytes::AuthKey;
-use url::Url;
 
 use crate::args::ServeNode;
-use crate::failure::{Exit, Failure};
-use crate::files;
+use crate::failure::Failure;
 use crate::serving::TlsFiles;
+use crate::settings::{Problems, TlsSection, is_public_url, parse};
 
 const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 7879);
 /// For which the previous epoch is answered for, unless set.
@@ -41,13 +39,6 @@ struct File {
     tls: TlsSection,
     limits: LimitsConfig,
     ceremony: Option<Ceremony>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct TlsSection {
-    certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
 }
 
 /// Whose ceremonies the node takes part in.
@@ -104,69 +95,11 @@ impl Settings {
             None => File::default(),
             Some(path) => parse(path)?,
         };
-        let mut problems = Problems(Vec::new());
+        let mut problems = Problems::default();
         let settings = merge(arguments, file, &mut problems);
         match settings {
-            Some(settings) if problems.0.is_empty() => Ok(settings),
+            Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(problems.into_failure(path.as_deref())),
-        }
-    }
-}
-
-fn parse(path: &Path) -> Result<File, Failure> {
-    let text = files::read(path)?;
-    toml::from_str(&text).map_err(|error| not_toml(path, &text, &error))
-}
-
-/// Says where and what, and shows nothing of the text: it may be another file than was meant, with a key in it.
-pub(super) fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Failure {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
-    Failure::new(
-        Exit::Usage,
-        "bad_settings",
-        format!("{}: line {line}: {}", path.display(), error.message()),
-    )
-}
-
-/// What is wrong, with its field.
-struct Problems(Vec<(&'static str, String)>);
-
-impl Problems {
-    fn add(&mut self, field: &'static str, what: impl Into<String>) {
-        self.0.push((field, what.into()));
-    }
-
-    /// Both or neither.
-    fn pair(
-        &mut self,
-        first: (&'static str, Option<PathBuf>),
-        second: (&'static str, Option<PathBuf>),
-    ) -> Option<(PathBuf, PathBuf)> {
-        match (first, second) {
-            ((_, Some(first)), (_, Some(second))) => Some((first, second)),
-            ((_, None), (_, None)) => None,
-            ((missing, None), (given, Some(_))) | ((given, Some(_)), (missing, None)) => {
-                self.add(missing, format!("is missing: it goes with {given}"));
-                None
-            }
-        }
-    }
-
-    fn into_failure(self, path: Option<&Path>) -> Failure {
-        let lines: Vec<String> = self
-            .0
-            .iter()
-            .map(|(field, what)| match path {
-                Some(path) => format!("{}: {field}: {what}", path.display()),
-                None => format!("{field}: {what}"),
-            })
-            .collect();
-        let message = lines.join("\n");
-        if path.is_some() {
-            Failure::new(Exit::Usage, "bad_settings", message)
-        } else {
-            Failure::usage(message)
         }
     }
 }
@@ -200,7 +133,7 @@ fn merge(arguments: ServeNode, file: File, problems: &mut Problems) -> Option<Se
     if verifiers.is_none() {
         problems.add("verifiers", "is missing: name the verifiers' file");
     }
-    if problems.0.is_empty() && dealt.is_none() && data.is_none() {
+    if problems.is_empty() && dealt.is_none() && data.is_none() {
         problems.add(
             "manifest",
             "is missing: name the network's manifest and this node's secrets",
@@ -276,18 +209,6 @@ fn merge(arguments: ServeNode, file: File, problems: &mut Problems) -> Option<Se
         trusted_proxies: file.trusted_proxies,
         limits: file.limits,
         max_connections,
-    })
-}
-
-/// What a manifest would take as a node's URL.
-fn is_public_url(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| {
-        is_secure(&url)
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && !text.ends_with('/')
     })
 }
 

@@ -9,8 +9,10 @@ use trefoil_store::NewMailbox;
 use super::response;
 use crate::access::{InSession, OfMailbox};
 use crate::body::Json;
+use crate::guard;
 use crate::refusal::Answer;
 use crate::server::MetadataServer;
+use crate::tenants::Offer;
 
 pub(in crate::routes) async fn handle(
     State(server): State<Arc<MetadataServer>>,
@@ -18,6 +20,7 @@ pub(in crate::routes) async fn handle(
     OfMailbox(id): OfMailbox,
     Json(request): Json<CreateMailboxRequest>,
 ) -> Answer<axum::Json<MailboxResponse>> {
+    guard::check_offered(&server, &caller.tenant, Offer::Mailboxes)?;
     let new = NewMailbox {
         expires: caller.now.saturating_add(MAILBOX_SECONDS),
         caller,

@@ -9,6 +9,7 @@ use trefoil_protocol::guess::{SlotDeleteRequest, SlotRecord};
 use super::change;
 use crate::access::{InTenant, OfSlot};
 use crate::body::Json;
+use crate::metrics::Tombstone;
 use crate::refusal::Answer;
 use crate::server::MetadataServer;
 
@@ -25,5 +26,6 @@ pub(in crate::routes) async fn handle(
     slot.check(request.slot)?;
     let ask = |record: &SlotRecord| record.delete(&request.deletion);
     change(&server, &tenant, slot.0, ask).await?;
+    server.metrics.tombstone(Tombstone::Slot);
     Ok(axum::Json(Deleted {}))
 }

@@ -9,8 +9,10 @@ use trefoil_protocol::problem::ProblemCode as Code;
 use super::permit_key;
 use crate::access::{InSession, OfSlot};
 use crate::body::Json;
+use crate::guard;
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
+use crate::tenants::Offer;
 
 pub(in crate::routes) async fn handle(
     State(server): State<Arc<MetadataServer>>,
@@ -18,6 +20,7 @@ pub(in crate::routes) async fn handle(
     slot: OfSlot,
     Json(request): Json<EnrolRequest>,
 ) -> Answer<axum::Json<EnrolResponse>> {
+    guard::check_offered(&server, &caller.tenant, Offer::Slots)?;
     // Nothing is taken in that could not be permitted at the nodes.
     let key = permit_key(&server)?;
     let enrolment = request.open(&server.name)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use trefoil_protocol::guess::{GuessAnswer, GuessRequest, SlotRecord};
 
-use super::change;
+use super::change_after;
 use crate::access::{InTenant, OfSlot};
 use crate::body::Json;
 use crate::refusal::Answer;
@@ -20,5 +20,7 @@ pub(in crate::routes) async fn handle(
     slot.check(request.slot)?;
     let now = server.now();
     let ask = |record: &SlotRecord| record.guess(&request, &server.name, now, &mut server.rng());
-    Ok(axum::Json(change(&server, &tenant, slot.0, ask).await?))
+    let limit = || server.limit_slot(&tenant, &slot.0);
+    let answer = change_after(&server, &tenant, slot.0, ask, limit).await?;
+    Ok(axum::Json(answer))
 }

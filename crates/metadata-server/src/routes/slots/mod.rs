@@ -29,8 +29,20 @@ async fn change<T: Send>(
     server: &MetadataServer,
     tenant: &Tenant,
     slot: SlotId,
-    mut ask: impl FnMut(&SlotRecord) -> Result<Changed<T>, SlotError> + Send,
+    ask: impl FnMut(&SlotRecord) -> Result<Changed<T>, SlotError> + Send,
 ) -> Answer<T> {
+    change_after(server, tenant, slot, ask, || std::future::ready(Ok(()))).await
+}
+
+/// The same. `before` is asked once whether what is signed rightly may be carried out.
+async fn change_after<T: Send, F: Future<Output = Answer<()>> + Send>(
+    server: &MetadataServer,
+    tenant: &Tenant,
+    slot: SlotId,
+    mut ask: impl FnMut(&SlotRecord) -> Result<Changed<T>, SlotError> + Send,
+    before: impl FnOnce() -> F + Send,
+) -> Answer<T> {
+    let mut before = Some(before);
     for _ in 0..TRIES {
         let stored = server
             .store
@@ -48,6 +60,9 @@ async fn change<T: Send>(
             record: next,
             answer,
         } = ask(&record)?;
+        if let Some(before) = before.take() {
+            before().await?;
+        }
         let Some(next) = next else {
             return Ok(answer);
         };

@@ -1,4 +1,7 @@
+use std::path::Path;
+
 use super::*;
+use crate::failure::Exit;
 
 fn arguments() -> ServeNode {
     ServeNode {
@@ -20,14 +23,14 @@ fn arguments() -> ServeNode {
 
 const DEALT: &str = "manifest = \"m\"\nsecrets = \"s\"\nverifiers = \"v\"\n";
 
-fn read(text: &str) -> Result<Settings, (Vec<&'static str>, Failure)> {
+fn read(text: &str) -> Result<Settings, (Vec<String>, Failure)> {
     let file: File = toml::from_str(text).unwrap();
-    let mut problems = Problems(Vec::new());
+    let mut problems = Problems::default();
     let settings = merge(arguments(), file, &mut problems);
-    if problems.0.is_empty() {
+    if problems.is_empty() {
         return Ok(settings.unwrap());
     }
-    let fields = problems.0.iter().map(|(field, _)| *field).collect();
+    let fields = problems.fields().into_iter().map(str::to_owned).collect();
     Err((fields, problems.into_failure(Some(Path::new("node.toml")))))
 }
 
@@ -139,7 +142,7 @@ fn arguments_go_before_the_file() {
         manifest: Some("other".into()),
         ..arguments()
     };
-    let settings = merge(arguments, file, &mut Problems(Vec::new())).unwrap();
+    let settings = merge(arguments, file, &mut Problems::default()).unwrap();
     assert_eq!(settings.listen.port(), 2);
     let dealt = settings.dealt.unwrap();
     assert_eq!(

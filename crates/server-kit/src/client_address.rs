@@ -51,17 +51,20 @@ impl<'de> Deserialize<'de> for Network {
 
 /// Proxies whose `X-Forwarded-For` is believed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Proxies(Vec<Network>);
+pub struct Proxies(Vec<Network>);
 
 impl Proxies {
-    pub(crate) const fn new(networks: Vec<Network>) -> Self {
+    /// Those of these networks.
+    #[must_use]
+    pub const fn new(networks: Vec<Network>) -> Self {
         Self(networks)
     }
 
     /// The peer itself, unless it is a trusted proxy; then the last address in `X-Forwarded-For` that is none. What
     /// stands before that the client could have written itself. Where an entry cannot be read, the proxy that wrote it
     /// counts.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    #[must_use]
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let lines: Vec<&str> = headers
             .get_all(FORWARDED_FOR)
@@ -80,6 +83,15 @@ impl Proxies {
 
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.0.contains(&address))
+    }
+}
+
+/// What a limit counts: an IPv4 address, or the first 64 bits of an IPv6 address. Whoever has one of those has all of them.
+#[must_use]
+pub fn subnet(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => u128::from(address.to_bits()) | (0xffff << 32),
+        IpAddr::V6(address) => address.to_bits() & (u128::MAX << 64),
     }
 }
 
