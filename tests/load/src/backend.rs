@@ -108,21 +108,34 @@ impl Backend {
     /// The server's settings file for this store.
     #[must_use]
     pub fn settings(&self, listen: &str) -> String {
-        let data = self.data();
+        // All clients here have one address, and accounts are used as nobody's is.
+        let mut text =
+            format!("listen = \"{listen}\"\nmax_connections = 20000\ntenants = [\"load\"]\n");
         // Paths of temporary directories and loopback addresses: nothing in them needs escaping. Writing to a string cannot
         // fail.
-        let mut text = format!(
-            "listen = \"{listen}\"\ntenants = [\"load\"]\ndata = \"{}\"\n",
-            data.display()
-        );
-        if let Some(cluster) = &self.cluster {
-            let [records, nonces] = DATABASES.map(|database| cluster.url(database));
-            let _ = write!(
-                text,
-                "\n[database]\nrecords = \"{records}\"\nnonces = \"{nonces}\"\n"
-            );
+        let limits = "\n[limits]\naddress_per_minute = 0\ncreations_per_minute = 0\nlocator_per_minute = 0\n";
+        match (&self.cluster, self.permit_key()) {
+            (Some(cluster), Some(key)) => {
+                let [records, nonces] = DATABASES.map(|database| cluster.url(database));
+                let _ = write!(
+                    text,
+                    "permit_key_file = \"{}\"\n{limits}\n[database]\nrecords = \"{records}\"\nnonces = \"{nonces}\"\n",
+                    key.display()
+                );
+            }
+            _ => {
+                let data = self.data();
+                let _ = write!(text, "data = \"{}\"\n{limits}", data.display());
+            }
         }
         text
+    }
+
+    /// Where the key lies that servers of one database share; SQLite's server has one beside its files.
+    #[must_use]
+    pub fn permit_key(&self) -> Option<PathBuf> {
+        let shared = self.cluster.is_some();
+        shared.then(|| self.directory.path().join("permit.key"))
     }
 
     /// Kills every process of PostgreSQL at once and starts it again. False where there is none.

@@ -53,6 +53,17 @@ impl ServerProcess {
     /// Where it does not come up.
     pub async fn restart(&mut self, backend: &Backend) -> Result<(), Failure> {
         self.kill().await?;
+        if let Some(key) = backend.permit_key()
+            && !key.exists()
+        {
+            let mut make = Command::new(&self.binary);
+            make.args(["--json", "serve", "metadata", "--new-permit-key"])
+                .arg(key);
+            let made = make.output().await?;
+            if !made.status.success() {
+                return Err(String::from_utf8_lossy(&made.stdout).into());
+            }
+        }
         let settings = backend.directory().join("server.toml");
         std::fs::write(&settings, backend.settings(&self.address.to_string()))?;
         let log = backend.directory().join("server.log");
