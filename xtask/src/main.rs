@@ -16,6 +16,7 @@ mod doc;
 mod fuzz;
 mod keychain;
 mod lint;
+mod load;
 mod no_std;
 mod oidc_provider;
 mod postgres;
@@ -44,6 +45,10 @@ usage: cargo xtask <command>
                        every fuzz target (or one) for N seconds each (default 10) from its committed seeds
   bench [--quick] [FILTER]
                        benchmarks, then the ratios that the design promises
+  load [--backend sqlite|postgres] [--seconds N] [--json] [--memory]
+                       signed logins, reads and commits a second by a server process, and what bounds them
+  torture --rounds N [--backend sqlite|postgres] [--json]
+                       kills the server and the database under load, round after round, and looks at what is left
   book                 builds the book, checks its links, runs every command in it and in the README
 ";
 
@@ -66,7 +71,7 @@ fn run(command: &str, args: &[String]) -> Result<(), Failure> {
         return Ok(());
     }
     let repo = Repo::find()?;
-    if !args.is_empty() && !matches!(command, "fuzz" | "bench") {
+    if !args.is_empty() && !matches!(command, "fuzz" | "bench" | "load" | "torture") {
         return Err(format!("takes no arguments, got `{}`\n\n{USAGE}", args.join(" ")).into());
     }
     match command {
@@ -77,6 +82,8 @@ fn run(command: &str, args: &[String]) -> Result<(), Failure> {
         "no-std" => no_std::run(&repo),
         "fuzz" => fuzz::run(&repo, args),
         "bench" => bench::run(&repo, args),
+        "load" => load::load(&repo, args),
+        "torture" => load::torture(&repo, args),
         "book" => book::run(&repo),
         _ => Err(format!("no such command\n\n{USAGE}").into()),
     }

@@ -11,7 +11,8 @@ const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often and how long to try.
 ///
 /// Waiting grows by doubling from `first_delay` to `longest_delay`, each time shortened by up to half at random, so
-/// that clients cut off together do not come back together. A wait that the server asks for counts as well.
+/// that clients cut off together do not come back together. A wait that the server asks for comes before ours: it asks all
+/// of them for the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Times one call may be sent, the first included. At least 1.

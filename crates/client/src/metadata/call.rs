@@ -44,7 +44,7 @@ impl Answer {
 enum Next {
     Done(Answer),
     Fail(Failure),
-    /// Wait as asked, or as the policy says.
+    /// Wait as asked, and then as the policy says.
     Again(Failure, Option<Duration>),
     /// With the server's clock.
     WithTime(u64, Failure),
@@ -106,8 +106,8 @@ impl MetadataClient {
                 }
                 Next::Again(failure, asked) => (failure, asked),
             };
-            let wait =
-                asked.unwrap_or_else(|| self.retry.delay(attempt, &mut self.environment.rng()));
+            let ours = self.retry.delay(attempt, &mut self.environment.rng());
+            let wait = asked.unwrap_or_default().saturating_add(ours);
             if attempt >= self.retry.attempts
                 || wait >= deadline.saturating_duration_since(Instant::now())
             {

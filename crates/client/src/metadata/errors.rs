@@ -4,11 +4,16 @@ use core::time::Duration;
 
 use http::StatusCode;
 
+use super::ErrorKind;
 use crate::transport::TransportError;
 
 /// The server cannot be reached or has no time now. Nothing is wrong with the account; try again later.
 #[derive(Debug, thiserror::Error)]
-#[error("the metadata server cannot be reached now; check the connection and try again")]
+#[error("{}", if self.is_busy() {
+    "the metadata server answers, but has no time now; try again later"
+} else {
+    "the metadata server cannot be reached now; check the connection and try again"
+})]
 #[non_exhaustive]
 pub struct Offline {
     /// How long the server asks to wait; none where it did not say.
@@ -18,6 +23,26 @@ pub struct Offline {
     /// Why the last attempt failed; none where the server itself refused for lack of time.
     #[source]
     pub source: Option<TransportError>,
+}
+
+impl Offline {
+    /// Whether the server was reached and said that it cannot do this now, so that the connection is not at fault.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.source.is_none()
+    }
+
+    /// Which of the two it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        if self.is_busy() {
+            ErrorKind::Busy {
+                retry_after: self.retry_after,
+            }
+        } else {
+            ErrorKind::Offline
+        }
+    }
 }
 
 /// The server broke the protocol. Trying again does not help; the server's operator has to know.

@@ -14,6 +14,11 @@ use url::Url;
 
 use super::{Request, Response, Transport, TransportError, host_of, is_loopback, is_secure};
 
+/// A connection that was silent for longer is opened anew.
+const REUSE_LIMIT: Duration = Duration::from_secs(25);
+/// After so long without an answer an HTTP/2 server is asked whether it is there, and given as long again to say so.
+const HTTP2_PING: Duration = Duration::from_secs(5);
+
 /// The transport that apps use.
 ///
 /// TLS 1.2 and 1.3 by rustls on ring, the Mozilla root certificates, HTTP/2 where the server speaks it. No redirects,
@@ -111,6 +116,11 @@ impl HttpTransportBuilder {
                 .referer(false)
                 // Without this the second small packet of a request can wait 40 ms for the first one's ACK.
                 .tcp_nodelay(true)
+                // A server keeps silent connections for 30 s: one that it is about to close is not used again.
+                .pool_idle_timeout(REUSE_LIMIT)
+                // A phone that changed its network finds out before the call's time is up that its connection is dead.
+                .http2_keep_alive_interval(HTTP2_PING)
+                .http2_keep_alive_timeout(HTTP2_PING)
                 .user_agent(concat!("trefoil/", env!("CARGO_PKG_VERSION")))
         };
         let loopback = [

@@ -1,0 +1,176 @@
+//! `trefoil serve metadata` as a process that can be killed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::Failure;
+use crate::backend::Backend;
+
+/// Within which the server must say that it serves.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Open files that the server may have: one for each of 10,000 connections, and its own.
+const OPEN_FILES: u32 = 20_000;
+
+/// A running server. Dropping it kills it.
+#[derive(Debug)]
+pub struct ServerProcess {
+    binary: PathBuf,
+    address: SocketAddr,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    // Kept open: a server that cannot write what it has to say would stumble.
+    _said: BufReader<ChildStdout>,
+}
+
+impl ServerProcess {
+    /// Starts this binary on a free loopback port and a store.
+    ///
+    /// # Errors
+    /// Where it does not come up; its log says why.
+    pub async fn start(binary: &Path, backend: &Backend) -> Result<Self, Failure> {
+        let mut server = Self {
+            binary: binary.to_owned(),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            running: None,
+        };
+        server.restart(backend).await?;
+        Ok(server)
+    }
+
+    /// Starts it again on the port that it had.
+    ///
+    /// # Errors
+    /// Where it does not come up.
+    pub async fn restart(&mut self, backend: &Backend) -> Result<(), Failure> {
+        self.kill().await?;
+        if let Some(key) = backend.permit_key()
+            && !key.exists()
+        {
+            let mut make = Command::new(&self.binary);
+            make.args(["--json", "serve", "metadata", "--new-permit-key"])
+                .arg(key);
+            let made = make.output().await?;
+            if !made.status.success() {
+                return Err(String::from_utf8_lossy(&made.stdout).into());
+            }
+        }
+        let settings = backend.directory().join("server.toml");
+        std::fs::write(&settings, backend.settings(&self.address.to_string()))?;
+        let log = backend.directory().join("server.log");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)?;
+        let mut child = Command::new("sh")
+            .args(["-c", "ulimit -n \"$0\" && exec \"$@\""])
+            .arg(OPEN_FILES.to_string())
+            .arg(&self.binary)
+            .args(["--json", "serve", "metadata", "--config"])
+            .arg(&settings)
+            .env("TREFOIL_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().ok_or("the server has no output")?;
+        let mut said = BufReader::new(stdout);
+        let mut line = String::new();
+        tokio::time::timeout(PATIENCE, said.read_line(&mut line))
+            .await
+            .map_err(|_| "the server says nothing")??;
+        let first: Value = serde_json::from_str(&line).unwrap_or_default();
+        let address = first.get("listen").and_then(Value::as_str);
+        let Some(address) = address else {
+            let log = std::fs::read_to_string(backend.directory().join("server.log"))?;
+            let end: Vec<&str> = log.lines().rev().take(5).collect();
+            return Err(format!("the server does not start: {line} {end:?}").into());
+        };
+        self.address = address.parse()?;
+        self.running = Some(Running { child, _said: said });
+        Ok(())
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its public URL, which statements name.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// `kill -9`. Harmless where it does not run.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub async fn kill(&mut self) -> Result<(), Failure> {
+        if let Some(mut running) = self.running.take() {
+            running.child.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Memory that it occupies, in bytes.
+    ///
+    /// # Errors
+    /// Where it does not run, or the system has no `/proc`.
+    pub fn resident(&self) -> Result<u64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kilobytes: u64 = number.ok_or("no VmRSS in /proc")?.trim().parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// Sockets that it holds open.
+    ///
+    /// # Errors
+    /// Where it does not run, or the system has no `/proc`.
+    pub fn sockets(&self) -> Result<usize, Failure> {
+        let mut count = 0;
+        for file in std::fs::read_dir(format!("/proc/{}/fd", self.id()?))? {
+            // One may be closed meanwhile.
+            let target = std::fs::read_link(file?.path()).unwrap_or_default();
+            count += usize::from(target.to_string_lossy().starts_with("socket:"));
+        }
+        Ok(count)
+    }
+
+    /// Processor time that it has used so far.
+    ///
+    /// # Errors
+    /// Where it does not run, or the system has no `/proc`.
+    pub fn processor_time(&self) -> Result<Duration, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
+        // The name, in brackets, may hold blanks; behind it user and system time are the 12th and 13th.
+        let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc")?;
+        let ticks: Vec<u64> = fields
+            .split_ascii_whitespace()
+            .skip(11)
+            .take(2)
+            .map(str::parse)
+            .collect::<Result<_, _>>()?;
+        // A tick is 10 ms on every Linux that Rust supports.
+        Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10))
+    }
+
+    fn id(&self) -> Result<u32, Failure> {
+        let running = self.running.as_ref();
+        let id = running.and_then(|running| running.child.id());
+        id.ok_or_else(|| "the server does not run".into())
+    }
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask load` and `cargo xtask torture`: release builds of the server and of what drives it, then the driver.
+
+use std::process::Stdio;
+
+use crate::process::{command, run as sh};
+use crate::{Failure, repo::Repo};
+
+/// Open files that the driver may have: it opens 10,000 connections.
+const OPEN_FILES: &str = "20000";
+
+/// `[--backend KIND] [--seconds N] [--json] …`; `--help` lists the rest.
+pub(crate) fn load(repo: &Repo, args: &[String]) -> Result<(), Failure> {
+    drive(repo, "trefoil-load", args)
+}
+
+/// `--rounds N [--backend KIND] [--json]`
+pub(crate) fn torture(repo: &Repo, args: &[String]) -> Result<(), Failure> {
+    drive(repo, "trefoil-torture", args)
+}
+
+fn drive(repo: &Repo, program: &str, args: &[String]) -> Result<(), Failure> {
+    // Standard output is for the figures alone.
+    sh(repo
+        .cargo([
+            "build",
+            "--release",
+            "-p",
+            "trefoil-cli",
+            "-p",
+            "trefoil-load",
+        ])
+        .stdout(Stdio::null()))?;
+    let program = repo.target().join("release").join(program);
+    // As many open files as there may be, where there may be fewer: small runs need few.
+    sh(command("sh")
+        .args([
+            "-c",
+            "ulimit -n \"$0\" 2>/dev/null; exec \"$@\"",
+            OPEN_FILES,
+        ])
+        .arg(program)
+        .args(args))
+}
