@@ -136,6 +136,12 @@ pub(crate) struct ServeMetadata {
     /// Make a permit key in this new file, for servers that share a database, and do nothing else
     #[arg(long, value_name = "FILE")]
     pub(crate) new_permit_key: Option<PathBuf>,
+    /// Make sealing keys in this new file, for servers that share a database, and do nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_sealing_keys: Option<PathBuf>,
+    /// Make the store's tables or bring them up to date, and do nothing else
+    #[arg(long)]
+    pub(crate) migrate: bool,
     /// Address and port; anything but loopback needs TLS or a proxy that ends it
     #[arg(long, value_name = "ADDRESS", env = "TREFOIL_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
@@ -152,6 +158,10 @@ pub(crate) struct ServeMetadata {
     /// set
     #[arg(long, value_name = "FILE", env = "TREFOIL_PERMIT_KEY_FILE")]
     pub(crate) permit_key_file: Option<PathBuf>,
+    /// The keys under which the server seals what it must read, mode 0600, made where there are none; `sealing.keys` in the data
+    /// directory unless set
+    #[arg(long, value_name = "FILE", env = "TREFOIL_SEALING_KEYS_FILE")]
+    pub(crate) sealing_keys_file: Option<PathBuf>,
     /// A tenant to serve; may be repeated
     #[arg(long = "tenant", value_name = "TENANT")]
     pub(crate) tenants: Vec<Tenant>,

@@ -12,6 +12,7 @@ mod local;
 mod secrets;
 mod serving;
 mod settings;
+mod store;
 mod ui;
 
 use std::process::ExitCode;

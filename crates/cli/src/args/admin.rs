@@ -25,7 +25,7 @@ pub(crate) enum Admin {
 /// Which store.
 #[derive(Debug, Args)]
 pub(crate) struct StorePlace {
-    /// The server's settings, of which `data` is read; arguments go first
+    /// The server's settings, of which is read where its store is; arguments go first
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where the two database files lie

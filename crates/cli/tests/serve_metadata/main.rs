@@ -14,6 +14,7 @@ mod cors;
 mod limits;
 mod observed;
 mod settings;
+mod several;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;

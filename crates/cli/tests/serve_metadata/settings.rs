@@ -140,9 +140,19 @@ fn servers_of_one_database_need_the_same_permit_key() {
     let made = trefoil(&make, b"").ok();
     assert_eq!(made["step"], "permit_key_made");
     assert_eq!(trefoil(&make, b"").error(), (2, "file_exists".to_owned()));
+    let sealing = world.text("shared.sealing");
+    let make = [
+        "--json",
+        "serve",
+        "metadata",
+        "--new-sealing-keys",
+        &sealing,
+    ];
+    assert_eq!(trefoil(&make, b"").ok()["step"], "sealing_keys_made");
+    assert_eq!(trefoil(&make, b"").error(), (2, "file_exists".to_owned()));
     let config = |key: &str| {
         let text = format!(
-            "tenants = [\"acme\"]\npublic_url = \"{AUDIENCE}\"\n{key}\
+            "tenants = [\"acme\"]\npublic_url = \"{AUDIENCE}\"\nsealing_keys_file = \"{sealing}\"\n{key}\
              [database]\nrecords = \"postgres://t@localhost/records\"\nnonces = \"postgres://t@localhost/nonces\"\n"
         );
         std::fs::write(world.path("shared.toml"), text).unwrap();

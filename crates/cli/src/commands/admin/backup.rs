@@ -7,7 +7,7 @@ use trefoil::Clock as _;
 use trefoil_client::SystemClock;
 use trefoil_metadata_server::upkeep::{self, BackupError, FileError, Written};
 
-use super::{Place, report};
+use super::report;
 use crate::args::AdminBackup;
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -20,9 +20,9 @@ pub(super) async fn run(ui: Ui, arguments: AdminBackup) -> Result<(), Failure> {
         for path in [records, nonces].into_iter().flatten() {
             files::refuse_existing(path)?;
         }
-        let place = Place::of(arguments.place)?;
+        let place = super::store(arguments.place)?;
         let reader = place.reader().await?;
-        let work = upkeep::back_up(&reader, records, nonces, now);
+        let work = upkeep::back_up(&*reader, records, nonces, now);
         let done = ui
             .busy("backing up", work)
             .await

@@ -2,16 +2,15 @@
 
 use trefoil::Clock as _;
 use trefoil_client::SystemClock;
-use trefoil_store::UpkeepStore as _;
 
-use super::{Place, report};
+use super::report;
 use crate::args::AdminPrune;
 use crate::failure::Failure;
 use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, arguments: AdminPrune) -> Result<(), Failure> {
-    let place = Place::of(arguments.place)?;
-    let store = place.store().await?;
+    let place = super::store(arguments.place)?;
+    let store = place.open_existing().await?;
     let pruned = ui
         .busy("clearing away", store.prune(SystemClock.unix_time()))
         .await

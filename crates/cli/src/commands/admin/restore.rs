@@ -4,13 +4,14 @@ use trefoil::Clock as _;
 use trefoil_client::SystemClock;
 use trefoil_metadata_server::upkeep::{self, Restore, RestoreError, RestoreReport};
 
-use super::{Place, report};
+use super::report;
 use crate::args::AdminRestore;
 use crate::failure::{Exit, Failure};
+use crate::store::Store;
 use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, arguments: AdminRestore) -> Result<(), Failure> {
-    let place = Place::of(arguments.place)?;
+    let place = super::store(arguments.place)?;
     let mut plan = Restore::new(arguments.records)
         .horizon(arguments.horizon.seconds())
         .allow_old_nonces(arguments.allow_old_nonces)
@@ -19,9 +20,9 @@ pub(super) async fn run(ui: Ui, arguments: AdminRestore) -> Result<(), Failure> 
     for nonces in arguments.nonces {
         plan = plan.nonces(nonces);
     }
-    let at_rest = place.at_rest()?;
-    let store = place.store_to_restore().await?;
-    let work = upkeep::restore(&store, &at_rest, plan, SystemClock.unix_time());
+    let at_rest = super::at_rest(place.keys()?)?;
+    let store = place.open_to_restore().await?;
+    let work = upkeep::restore(&*store, &at_rest, plan, SystemClock.unix_time());
     let done = ui
         .busy("restoring", work)
         .await
@@ -62,7 +63,7 @@ fn text(done: &RestoreReport) -> String {
     text
 }
 
-fn failure(place: &Place, error: RestoreError) -> Failure {
+fn failure(place: &Store, error: RestoreError) -> Failure {
     match error {
         RestoreError::Store(error) => place.failed(&error),
         RestoreError::File(error) => super::backup::file_failure(&error),

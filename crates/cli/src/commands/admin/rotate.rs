@@ -1,16 +1,15 @@
 //! `trefoil admin rotate`.
 
 use serde_json::json;
-use trefoil_store::UpkeepStore as _;
 
-use super::Place;
 use crate::args::AdminRotate;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::local::sealing::KeyFile;
+use crate::store::{Location, Store};
 use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, arguments: AdminRotate) -> Result<(), Failure> {
-    let place = Place::of(arguments.place)?;
+    let place = super::store(arguments.place)?;
     let path = &place.sealing_keys_file;
     if arguments.prepare {
         place.must_exist()?;
@@ -28,17 +27,18 @@ pub(super) async fn run(ui: Ui, arguments: AdminRotate) -> Result<(), Failure> {
     }
 
     // No server may have the store open, which would not know the new key.
-    drop(place.store().await?);
+    drop(place.open_existing().await?);
     let mut file = KeyFile::read_or_make(path)?;
     if !arguments.no_new_key {
         if !file.use_newest() {
+            refuse_unprepared(&place)?;
             file.add();
             file.use_newest();
         }
         // Before any row is under it.
         file.replace(path)?;
     }
-    let store = place.store().await?;
+    let store = place.open_existing().await?;
     let done = ui
         .busy("sealing", store.reseal())
         .await
@@ -74,4 +74,17 @@ pub(super) async fn run(ui: Ui, arguments: AdminRotate) -> Result<(), Failure> {
         ),
     );
     Ok(())
+}
+
+/// Servers that share a database and do not know a key cannot read what is under it.
+fn refuse_unprepared(store: &Store) -> Result<(), Failure> {
+    match store.location {
+        Location::Directory(_) => Ok(()),
+        Location::Database(_) => Err(Failure::new(
+            Exit::Refused,
+            "not_prepared",
+            "servers that share the database must know the new key first: run this with --prepare, copy the file to each of \
+             them, restart them, then run this again",
+        )),
+    }
 }

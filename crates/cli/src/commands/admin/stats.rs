@@ -1,14 +1,12 @@
 //! `trefoil admin stats`.
 
-use trefoil_store::StoreReader as _;
-
-use super::{Place, report};
+use super::report;
 use crate::args::AdminStats;
 use crate::failure::Failure;
 use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, arguments: AdminStats) -> Result<(), Failure> {
-    let place = Place::of(arguments.place)?;
+    let place = super::store(arguments.place)?;
     let reader = place.reader().await?;
     let stats = ui.busy("counting", reader.stats()).await;
     let stats = stats.map_err(|error| place.failed(&error))?;

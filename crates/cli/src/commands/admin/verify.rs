@@ -2,15 +2,19 @@
 
 use trefoil_metadata_server::upkeep::{self, VerifyError, VerifyReport};
 
-use super::{Place, report};
+use super::report;
 use crate::args::AdminVerify;
 use crate::failure::{Exit, Failure};
+use crate::local::sealing::KeyFile;
 use crate::ui::Ui;
 
 pub(super) async fn run(ui: Ui, arguments: AdminVerify) -> Result<(), Failure> {
     let found = if let Some(records) = arguments.records {
-        let keys = arguments.place.sealing_keys_file.as_deref();
-        let at_rest = keys.map(super::at_rest).transpose()?.unwrap_or_default();
+        let keys = match &arguments.place.sealing_keys_file {
+            Some(path) => KeyFile::read(path)?,
+            None => None,
+        };
+        let at_rest = super::at_rest(keys)?;
         let work = upkeep::verify_files(&records, &arguments.nonces, &at_rest);
         ui.busy("checking", work)
             .await
@@ -19,9 +23,9 @@ pub(super) async fn run(ui: Ui, arguments: AdminVerify) -> Result<(), Failure> {
                 error => Failure::new(Exit::Other, "unexpected", error),
             })?
     } else {
-        let place = Place::of(arguments.place)?;
-        let (reader, at_rest) = (place.reader().await?, place.at_rest()?);
-        let work = upkeep::verify(&reader, &at_rest);
+        let place = super::store(arguments.place)?;
+        let (reader, at_rest) = (place.reader().await?, super::at_rest(place.keys()?)?);
+        let work = upkeep::verify(&*reader, &at_rest);
         ui.busy("checking", work)
             .await
             .map_err(|error| match error {

@@ -1,8 +1,6 @@
 //! `trefoil serve metadata`.
 
-mod database;
 mod settings;
-mod store;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,18 +10,22 @@ use trefoil::{Clock as _, Environment};
 use trefoil_client::SystemClock;
 use trefoil_metadata_server::{Config, Limits, MetadataServer, openapi_json};
 
-use self::settings::{Place, Settings};
-use self::store::open_store;
+use self::settings::Settings;
 use crate::args::ServeMetadata;
 use crate::failure::{Exit, Failure};
 use crate::local::permit::{self, PermitKey};
+use crate::local::sealing::KeyFile;
 use crate::local::{StopSignal, bind, serve};
 use crate::serving::{Certificates, PublicServer, TlsFiles};
+use crate::store::Location;
 use crate::ui::Ui;
 
 pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure> {
     if let Some(path) = &arguments.new_permit_key {
         return new_permit_key(ui, path);
+    }
+    if let Some(path) = &arguments.new_sealing_keys {
+        return new_sealing_keys(ui, path);
     }
     if arguments.openapi {
         ui.document(openapi_json());
@@ -31,11 +33,15 @@ pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure>
     }
     crate::serving::log(ui);
     let (check_only, until_stdin_closes) = (arguments.check_config, arguments.until_stdin_closes);
+    let migrate_only = arguments.migrate;
     let settings = Settings::read(arguments);
     if check_only {
         return check(ui, &settings.map_err(as_usage)?);
     }
     let settings = settings?;
+    if migrate_only {
+        return migrate(ui, &settings).await;
+    }
     let tls = settings.tls.clone().map(Certificates::load).transpose()?;
     let listener = bind(settings.listen).await?;
     // The port that was asked for may have been 0.
@@ -46,7 +52,7 @@ pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure>
         None => format!("http://{address}"),
     };
     let config = Config::new(&public_url, settings.tenants.clone()).map_err(Failure::usage)?;
-    let store = open_store(&settings).await?;
+    let opened = settings.store.open().await?;
     // With a directory of its own after the database was opened, which no other process can meanwhile.
     let permit_key = load_permit_key(&settings)?;
     let public_key = permit_key.key.auth_key();
@@ -54,10 +60,10 @@ pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure>
     let limits = Limits::new(
         settings.limits,
         settings.trusted_proxies.clone(),
-        store.limits,
+        opened.limits,
         permit_key.limit_key,
     );
-    let server = MetadataServer::new(config, store.metadata, clock, Environment::system().rng())
+    let server = MetadataServer::new(config, opened.store, clock, Environment::system().rng())
         .with_permit_key(permit_key.key)
         .with_limits(limits);
     let mut metrics_address: Option<SocketAddr> = None;
@@ -103,17 +109,17 @@ pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure>
 /// Several processes on one database must have the same key, so none of them makes it.
 fn load_permit_key(settings: &Settings) -> Result<PermitKey, Failure> {
     let path = &settings.permit_key_file;
-    let key = match &settings.place {
-        Place::Directory(_) => permit::read_or_make(path),
-        Place::Database(_) => permit::read(path),
+    let key = match &settings.store.location {
+        Location::Directory(_) => permit::read_or_make(path),
+        Location::Database(_) => permit::read(path),
     };
     key.map_err(|failure| failure.of_setting("permit_key_file"))
 }
 
 /// Reads everything that the settings name, and neither opens the store nor takes a port: a server may be running.
 fn check(ui: Ui, settings: &Settings) -> Result<(), Failure> {
-    let is_made_later =
-        matches!(settings.place, Place::Directory(_)) && !settings.permit_key_file.exists();
+    let is_made_later = matches!(settings.store.location, Location::Directory(_))
+        && !settings.permit_key_file.exists();
     let permit_key = || {
         permit::read(&settings.permit_key_file)
             .err()
@@ -126,6 +132,7 @@ fn check(ui: Ui, settings: &Settings) -> Result<(), Failure> {
             .map(TlsFiles::load)
             .and_then(Result::err),
         if is_made_later { None } else { permit_key() },
+        settings.store.check().err(),
     ];
     let lines: Vec<&str> = problems.iter().flatten().map(Failure::message).collect();
     if !lines.is_empty() {
@@ -146,6 +153,31 @@ fn new_permit_key(ui: Ui, path: &Path) -> Result<(), Failure> {
              Nodes tell its permits by the key {key}.",
             path.display()
         ),
+    );
+    Ok(())
+}
+
+fn new_sealing_keys(ui: Ui, path: &Path) -> Result<(), Failure> {
+    crate::files::refuse_existing(path)?;
+    let keys = KeyFile::read_or_make(path)?;
+    ui.step(
+        "sealing_keys_made",
+        json!({ "key": keys.current(), "file": path }),
+        format!(
+            "{} holds a new sealing key. Give a copy to every process of the deployment, and keep one apart from the backups.",
+            path.display()
+        ),
+    );
+    Ok(())
+}
+
+async fn migrate(ui: Ui, settings: &Settings) -> Result<(), Failure> {
+    let from = settings.store.migrate().await?;
+    let (records, nonces) = from.unzip();
+    ui.step(
+        "migrated",
+        json!({ "records_from": records, "nonces_from": nonces }),
+        "The tables are up to date.",
     );
     Ok(())
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -13,21 +12,16 @@ use trefoil_metadata_server::{
     TenantLimits, TenantPolicy, Tenants,
 };
 
-use super::database::DatabaseUrl;
 use crate::args::ServeMetadata;
 use crate::failure::Failure;
 use crate::local::permit;
 use crate::serving::TlsFiles;
 use crate::settings::{Problems, TlsSection, parse};
+use crate::store::{DatabaseSection, Location, Store, StoreSettings};
 
 const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 7878);
 /// Clients keep connections open between their calls; the system must allow as many open files.
 const MAX_CONNECTIONS: usize = 10_000;
-/// Connections to each database.
-const CONNECTIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
-/// No arguments: other users of the machine would see the passwords.
-const RECORDS_VARIABLE: &str = "TREFOIL_DATABASE_RECORDS";
-const NONCES_VARIABLE: &str = "TREFOIL_DATABASE_NONCES";
 
 /// The settings file.
 #[derive(Debug, Default, Deserialize)]
@@ -38,6 +32,7 @@ struct File {
     public_url: Option<String>,
     data: Option<PathBuf>,
     permit_key_file: Option<PathBuf>,
+    sealing_keys_file: Option<PathBuf>,
     behind_proxy: bool,
     trusted_proxies: Vec<Network>,
     max_connections: Option<usize>,
@@ -46,14 +41,6 @@ struct File {
     tls: TlsSection,
     limits: LimitsConfig,
     tenant: Vec<TenantSection>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct DatabaseSection {
-    records: Option<DatabaseUrl>,
-    nonces: Option<DatabaseUrl>,
-    connections: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,23 +55,6 @@ struct TenantSection {
     limits: TenantLimits,
 }
 
-/// Where accounts are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    /// SQLite files, of this process alone.
-    Directory(PathBuf),
-    /// PostgreSQL, which several processes share.
-    Database(Database),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Database {
-    pub(super) records: DatabaseUrl,
-    pub(super) nonces: DatabaseUrl,
-    /// To each of them.
-    pub(super) connections: NonZeroU32,
-}
-
 /// Settings that fit together. Of the files that they name nothing was read yet.
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -92,7 +62,7 @@ pub(super) struct Settings {
     pub(super) metrics: Option<SocketAddr>,
     /// None only on loopback: the address that was taken.
     pub(super) public_url: Option<String>,
-    pub(super) place: Place,
+    pub(super) store: Store,
     pub(super) permit_key_file: PathBuf,
     pub(super) tls: Option<TlsFiles>,
     pub(super) trusted_proxies: Vec<Network>,
@@ -108,14 +78,10 @@ impl Settings {
     /// Exit 2 with every setting that is missing or does not fit, one a line: file, field, what to do.
     pub(super) fn read(arguments: ServeMetadata) -> Result<Self, Failure> {
         let path = arguments.config.clone();
-        let mut file = match &path {
+        let file = match &path {
             None => File::default(),
             Some(path) => parse(path)?,
         };
-        let variable = |name| std::env::var(name).ok().map(DatabaseUrl::new);
-        let database = &mut file.database;
-        database.records = variable(RECORDS_VARIABLE).or(database.records.take());
-        database.nonces = variable(NONCES_VARIABLE).or(database.nonces.take());
         let mut problems = Problems::default();
         let settings = merge(arguments, file, &mut problems);
         match settings {
@@ -132,12 +98,17 @@ fn merge(arguments: ServeMetadata, file: File, problems: &mut Problems) -> Optio
         .unwrap_or_else(|| SocketAddr::from(LISTEN));
     let metrics = arguments.metrics.or(file.metrics);
     let public_url = arguments.public_url.or(file.public_url);
-    let place = place(arguments.data.or(file.data), file.database, problems);
+    let store = StoreSettings {
+        data: arguments.data.or(file.data),
+        database: file.database,
+        sealing_keys_file: arguments.sealing_keys_file.or(file.sealing_keys_file),
+    }
+    .resolve(problems);
     let permit_key_file = arguments.permit_key_file.or(file.permit_key_file);
-    let permit_key_file = match (permit_key_file, &place) {
+    let permit_key_file = match (permit_key_file, store.as_ref().map(|store| &store.location)) {
         (Some(path), _) => Some(path),
-        (None, Some(Place::Directory(data))) => Some(permit::path(data)),
-        (None, Some(Place::Database(_))) => {
+        (None, Some(Location::Directory(data))) => Some(permit::path(data)),
+        (None, Some(Location::Database(_))) => {
             problems.add(
                 "permit_key_file",
                 "is missing: with a database every process needs a copy of the same key",
@@ -218,7 +189,7 @@ fn merge(arguments: ServeMetadata, file: File, problems: &mut Problems) -> Optio
         listen,
         metrics,
         public_url,
-        place: place?,
+        store: store?,
         permit_key_file: permit_key_file?,
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         trusted_proxies: file.trusted_proxies,
@@ -226,70 +197,6 @@ fn merge(arguments: ServeMetadata, file: File, problems: &mut Problems) -> Optio
         limits: file.limits,
         tenants,
     })
-}
-
-/// A directory or a database: one of them.
-fn place(
-    data: Option<PathBuf>,
-    database: DatabaseSection,
-    problems: &mut Problems,
-) -> Option<Place> {
-    let DatabaseSection {
-        records,
-        nonces,
-        connections,
-    } = database;
-    match (data, records, nonces) {
-        (Some(data), None, None) => {
-            if connections.is_some() {
-                problems.add("database.connections", "goes with database.records");
-            }
-            Some(Place::Directory(data))
-        }
-        (None, Some(records), Some(nonces)) => {
-            for (field, url) in [("database.records", &records), ("database.nonces", &nonces)] {
-                if !url.fits() {
-                    problems.add(field, "must be postgres://user@host/database");
-                }
-            }
-            if records == nonces {
-                problems.add(
-                    "database.nonces",
-                    "must be another database than that of the records: they are kept apart",
-                );
-            }
-            Some(Place::Database(Database {
-                records,
-                nonces,
-                connections: connections.unwrap_or(CONNECTIONS),
-            }))
-        }
-        (Some(_), _, _) => {
-            problems.add("data", "does not go with database: set one of them");
-            None
-        }
-        (None, Some(_), None) => {
-            problems.add(
-                "database.nonces",
-                "is missing: it goes with database.records",
-            );
-            None
-        }
-        (None, None, Some(_)) => {
-            problems.add(
-                "database.records",
-                "is missing: it goes with database.nonces",
-            );
-            None
-        }
-        (None, None, None) => {
-            problems.add(
-                "data",
-                "is missing: name the directory where accounts are kept, or a database",
-            );
-            None
-        }
-    }
 }
 
 /// The tenants by name, and what the tables say of each.

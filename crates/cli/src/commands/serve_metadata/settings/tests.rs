@@ -8,6 +8,9 @@ fn arguments() -> ServeMetadata {
         check_config: false,
         openapi: false,
         new_permit_key: None,
+        new_sealing_keys: None,
+        migrate: false,
+        sealing_keys_file: None,
         listen: None,
         metrics: None,
         public_url: None,
@@ -47,7 +50,11 @@ fn what_is_not_said_has_safe_defaults() {
     let settings = read(LEAST).unwrap();
     assert_eq!(settings.listen, "127.0.0.1:7878".parse().unwrap());
     assert_eq!((settings.metrics, settings.tls), (None, None));
-    assert_eq!(settings.place, Place::Directory("d".into()));
+    assert_eq!(settings.store.location, Location::Directory("d".into()));
+    assert_eq!(
+        settings.store.sealing_keys_file,
+        Path::new("d/sealing.keys")
+    );
     assert_eq!(settings.permit_key_file, Path::new("d/permit.key"));
     assert_eq!(settings.limits, LimitsConfig::default());
     assert_eq!(settings.max_connections, 10_000);
@@ -59,7 +66,7 @@ fn what_is_not_said_has_safe_defaults() {
 fn everything_that_can_be_said() {
     let settings = read(
         "listen = \"0.0.0.0:443\"\nmetrics = \"127.0.0.1:9465\"\npublic_url = \"https://meta.example\"\n\
-         permit_key_file = \"p\"\nbehind_proxy = true\ntrusted_proxies = [\"10.0.0.0/8\"]\nmax_connections = 64\n\
+         permit_key_file = \"p\"\nsealing_keys_file = \"s\"\nbehind_proxy = true\ntrusted_proxies = [\"10.0.0.0/8\"]\nmax_connections = 64\n\
          tenants = [\"beta\"]\n\
          [database]\nrecords = \"postgres://t@db/records\"\nnonces = \"postgresql://t@other/nonces\"\nconnections = 4\n\
          [tls]\ncertificate = \"c\"\nkey = \"k\"\n\
@@ -70,7 +77,7 @@ fn everything_that_can_be_said() {
     )
     .unwrap();
     assert_eq!(settings.metrics, Some("127.0.0.1:9465".parse().unwrap()));
-    let Place::Database(database) = settings.place else {
+    let Location::Database(database) = settings.store.location else {
         panic!("a database was named");
     };
     assert_eq!(database.connections.get(), 4);
@@ -116,6 +123,7 @@ fn everything_that_is_wrong_is_said_at_once() {
         "database.records",
         "database.nonces",
         "database.nonces",
+        "sealing_keys_file",
         "permit_key_file",
         "tls.certificate",
         "listen",
@@ -158,7 +166,7 @@ fn one_place_for_accounts() {
         ),
         (
             &format!(
-                "tenants = [\"a\"]\npermit_key_file = \"p\"\n[database]\n{url}nonces = \"postgres://t@db/\"\n"
+                "tenants = [\"a\"]\npermit_key_file = \"p\"\nsealing_keys_file = \"s\"\n[database]\n{url}nonces = \"postgres://t@db/\"\n"
             ),
             "database.nonces",
         ),

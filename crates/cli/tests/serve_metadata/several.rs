@@ -1,0 +1,117 @@
+//! Several server processes on one PostgreSQL.
+
+use std::process::Command;
+
+use trefoil_protocol::problem::ProblemCode as Code;
+use trefoil_testkit::postgres::{Durability, PostgresCluster};
+
+use crate::support::{Server, command, finish, trefoil};
+use crate::world::{AUDIENCE, World, get, login};
+
+/// Settings that every process of the deployment has.
+fn deployment(world: &World, cluster: &PostgresCluster, limits: &str) -> String {
+    for (make, name) in [
+        ("--new-permit-key", "permit.key"),
+        ("--new-sealing-keys", "sealing.keys"),
+    ] {
+        let file = world.text(name);
+        trefoil(&["--json", "serve", "metadata", make, &file], b"").ok();
+    }
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\npublic_url = \"{AUDIENCE}\"\ntenants = [\"acme\"]\n\
+         permit_key_file = \"{}\"\nsealing_keys_file = \"{}\"\n\
+         [database]\nrecords = \"{}\"\nnonces = \"{}\"\n[limits]\n{limits}",
+        world.text("permit.key"),
+        world.text("sealing.keys"),
+        cluster.create_database("records").unwrap(),
+        cluster.create_database("nonces").unwrap(),
+    );
+    std::fs::write(world.path("deployment.toml"), text).unwrap();
+    world.text("deployment.toml")
+}
+
+fn serve(config: &str, more: &[&str]) -> Command {
+    let mut command = command();
+    command.args(["--json", "serve", "metadata", "--config", config]);
+    command.args(more);
+    command
+}
+
+#[test]
+fn processes_share_limits_and_outlive_each_other() {
+    let (world, mut cluster) = (World::new(), cluster());
+    let limits = "address_per_minute = 0\nlocator_per_minute = 1\nlocator_burst = 3\n";
+    let config = deployment(&world, &cluster, limits);
+    let unprepared = finish(&mut serve(&config, &[]), b"");
+    assert_eq!(unprepared.error().1, "schema");
+    assert!(
+        unprepared.stdout.contains("--migrate"),
+        "{}",
+        unprepared.stdout
+    );
+    let migrated = finish(&mut serve(&config, &["--migrate"]), b"").ok();
+    assert_eq!(
+        (&migrated["step"], &migrated["records_from"]),
+        (&"migrated".into(), &0.into())
+    );
+
+    let [one, other] = [(), ()].map(|()| Server::start(&mut serve(&config, &[])));
+    assert_eq!(one.serving["permit_key"], other.serving["permit_key"]);
+    for server in [&one, &other, &one] {
+        assert_eq!(login(server, 1, &[]).problem().code, Code::NoAccount);
+    }
+    for server in [&one, &other] {
+        assert_eq!(login(server, 1, &[]).problem().code, Code::TooManyRequests);
+    }
+    one.kill();
+    assert_eq!(login(&other, 2, &[]).problem().code, Code::NoAccount);
+
+    // Without the database nobody is served, and the probe says so; with it everything goes on.
+    cluster.kill().unwrap();
+    assert_eq!(get(&other, "/healthz").status, 200);
+    let refused = login(&other, 2, &[]);
+    assert_eq!(
+        (refused.status, refused.problem().code),
+        (503, Code::Unavailable)
+    );
+    assert!(refused.header("retry-after").is_some());
+    let begun = std::time::Instant::now();
+    while get(&other, "/readyz").status != 503 {
+        assert!(begun.elapsed().as_secs() < 30, "it stays ready");
+    }
+    cluster.restart().unwrap();
+    while get(&other, "/readyz").status != 200 {
+        assert!(begun.elapsed().as_secs() < 60, "it never gets ready again");
+    }
+    assert_eq!(login(&other, 2, &[]).problem().code, Code::NoAccount);
+    other.stop();
+}
+
+#[test]
+fn an_operator_works_on_the_database_that_the_settings_name() {
+    let (world, cluster) = (World::new(), cluster());
+    let config = deployment(&world, &cluster, "");
+    finish(&mut serve(&config, &["--migrate"]), b"").ok();
+    let server = Server::start(&mut serve(&config, &[]));
+    let admin = |verb: &str, more: &[&str]| {
+        let mut command = command();
+        command.args(["--json", "admin", verb, "--config", &config]);
+        finish(command.args(more), b"")
+    };
+    assert_eq!(admin("stats", &[]).ok()["accounts"], 0);
+    assert_eq!(admin("verify", &[]).ok()["accounts"], 0);
+    assert_eq!(admin("prune", &[]).ok()["step"], "pruned");
+    let (records, nonces) = (world.text("records.backup"), world.text("nonces.backup"));
+    admin("backup", &["--records", &records, "--nonces", &nonces]).ok();
+    admin("restore", &["--records", &records, "--nonces", &nonces]).ok();
+    // The other processes have to learn of a new key before anything is under it.
+    assert_eq!(admin("rotate", &[]).error().1, "not_prepared");
+    assert_eq!(admin("rotate", &["--prepare"]).ok()["step"], "prepared");
+    server.stop();
+    assert_eq!(admin("rotate", &[]).ok()["step"], "rotated");
+    Server::start(&mut serve(&config, &[])).stop();
+}
+
+fn cluster() -> PostgresCluster {
+    PostgresCluster::start(Durability::Fast).unwrap()
+}
