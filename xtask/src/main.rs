@@ -19,6 +19,7 @@ mod lint;
 mod load;
 mod no_std;
 mod oidc_provider;
+mod postgres;
 mod process;
 mod repo;
 mod report;

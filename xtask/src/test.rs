@@ -3,11 +3,12 @@
 use crate::keychain::Session;
 use crate::process::watch;
 use crate::report::{Report, Tally};
-use crate::{Failure, book, fuzz, oidc_provider, repo::Repo, tools};
+use crate::{Failure, book, fuzz, oidc_provider, postgres, repo::Repo, tools};
 
 /// Installs what is missing, runs everything even where something fails, and closes with `N passed, N failed`.
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     let nextest = tools::NEXTEST.find(repo)?;
+    postgres::prepare()?;
     let session = Session::prepare()?;
     let provider = oidc_provider::prepare(repo)?;
     let mut report = Report::default();

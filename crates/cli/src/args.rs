@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 mod pairing;
 
 use std::net::SocketAddr;
@@ -12,6 +13,9 @@ use trefoil_client::transport::is_secure;
 
 use crate::failure::EXIT_CODES;
 
+pub(crate) use admin::{
+    Admin, AdminBackup, AdminPrune, AdminRestore, AdminRotate, AdminStats, AdminVerify, StorePlace,
+};
 pub(crate) use pairing::{Approval, Ask, Contact, Device, Lend, Request};
 
 /// A wallet key in several factors and no single hand.
@@ -32,6 +36,9 @@ pub(crate) enum Command {
     /// Run servers
     #[command(subcommand)]
     Serve(Serve),
+    /// Look after a metadata server's store: count, check, back up, restore
+    #[command(subcommand)]
+    Admin(Admin),
     /// Use a wallet
     Wallet(Box<Wallet>),
     /// Make node networks
@@ -123,6 +130,9 @@ pub(crate) struct ServeMetadata {
     /// Say what is wrong with the settings and the files they name, and do nothing else
     #[arg(long)]
     pub(crate) check_config: bool,
+    /// Print the API as an OpenAPI document, and do nothing else
+    #[arg(long)]
+    pub(crate) openapi: bool,
     /// Make a permit key in this new file, for servers that share a database, and do nothing else
     #[arg(long, value_name = "FILE")]
     pub(crate) new_permit_key: Option<PathBuf>,

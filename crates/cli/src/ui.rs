@@ -43,6 +43,11 @@ impl Ui {
         }
     }
 
+    /// A whole document and nothing else.
+    pub(crate) fn document(self, text: &str) {
+        print(&text);
+    }
+
     /// Something for people only.
     pub(crate) fn note(self, text: impl Display) {
         if !self.json {

@@ -8,6 +8,7 @@ mod guard;
 mod limits;
 mod metrics;
 mod observe;
+mod openapi;
 mod parts;
 mod refusal;
 mod routes;
@@ -15,10 +16,12 @@ mod server;
 mod statements;
 mod tenants;
 mod time_limit;
+pub mod upkeep;
 
 pub use config::{Config, ConfigError};
 pub use limits::{LimitKey, Limits, LimitsConfig, LimitsError, TenantLimits};
 pub use metrics::Metrics;
+pub use openapi::openapi_json;
 pub use server::MetadataServer;
 pub use tenants::{
     MIN_SESSION_SECONDS, Origin, OriginError, SESSION_SECONDS, TenantConfig, TenantPolicy, Tenants,

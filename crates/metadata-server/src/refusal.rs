@@ -169,7 +169,11 @@ fn store_fault(fault: &StoreError) -> Refusal {
     let cause = std::error::Error::source(fault).map(ToString::to_string);
     tracing::error!(%fault, cause, "the store failed");
     let mut refusal: Refusal = match fault {
-        StoreError::Busy | StoreError::Full | StoreError::ReadOnly | StoreError::Closed => {
+        StoreError::Busy
+        | StoreError::Full
+        | StoreError::ReadOnly
+        | StoreError::Restoring
+        | StoreError::Closed => {
             if fault.is_retryable() {
                 Refusal::busy()
             } else {

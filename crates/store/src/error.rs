@@ -119,7 +119,9 @@ pub enum StoreError {
         known: u32,
     },
     /// The store's tables are those of an older version of this software.
-    #[error("the store has schema {found}, this version needs {known}; run it once with --migrate")]
+    #[error(
+        "the store has schema {found}, this version needs {known}; upgrade it first: `trefoil serve metadata --migrate`"
+    )]
     OlderSchema {
         /// Schema version found, 0 for an empty database.
         found: u32,
@@ -134,6 +136,43 @@ pub enum StoreError {
         "the database's URL must be postgres://user:password@host:port/database, with options after `?`"
     )]
     BadUrl,
+    /// A restore was begun and is not finished.
+    #[error(
+        "the store is being restored and must not serve yet; run `trefoil admin restore` to its end"
+    )]
+    Restoring,
+    /// There are accounts where a backup was to be put.
+    #[error("the store holds accounts; a backup is restored into an empty one")]
+    NotEmpty,
+    /// The restore that is under way is one of another backup.
+    #[error(
+        "the store is being restored from another backup; finish with that one, or start with an empty store"
+    )]
+    OtherRestore,
+    /// There are nonces but no records that could name them.
+    #[error(
+        "there is a nonce store but no records; restore the records from a backup before the server starts"
+    )]
+    RecordsMissing,
+    /// A row is sealed under a key that was not given.
+    #[error(
+        "a row is sealed under the key {id}, which is missing; put that key back into the sealing keys"
+    )]
+    UnknownSealingKey {
+        /// The key's id.
+        id: String,
+    },
+    /// A row cannot be opened under the key that it names.
+    #[error(
+        "a sealed row does not open: it was changed or moved, or the key {id} is another one than it was"
+    )]
+    Unsealable {
+        /// The key's id.
+        id: String,
+    },
+    /// The store was opened without keys to seal with.
+    #[error("the store has no sealing keys; name the file that holds them")]
+    NoSealingKeys,
     /// The file is a database of something else.
     #[error("the file belongs to another application")]
     ForeignFile,
@@ -167,6 +206,13 @@ impl StoreError {
                 | Self::OlderSchema { .. }
                 | Self::Unreachable
                 | Self::BadUrl
+                | Self::Restoring
+                | Self::NotEmpty
+                | Self::OtherRestore
+                | Self::RecordsMissing
+                | Self::UnknownSealingKey { .. }
+                | Self::Unsealable { .. }
+                | Self::NoSealingKeys
                 | Self::ForeignFile
                 | Self::NotErased { .. }
                 | Self::Closed

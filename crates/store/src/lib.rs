@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod at_rest;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -15,6 +16,7 @@ mod store;
 mod upkeep_store;
 mod values;
 
+pub use at_rest::{AtRest, Place, SealingKeys, SealingKeysError, sealing_key_of};
 pub use error::StoreError;
 pub use limit_store::{LimitDraw, LimitDrawn, LimitStore, LimitSubject, MemoryLimits};
 pub use mailbox_store::{
@@ -30,9 +32,9 @@ pub use node_store::{MemoryNodeStore, NodeState, NodeStore};
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use slot_store::{MemorySlotStore, NodeSlotStore, SlotStore, StoredSlot};
-pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteStore};
+pub use sqlite::{SqliteNodeStore, SqliteOptions, SqliteReader, SqliteStore};
 pub use store::{MetadataStore, StoreFuture};
 pub use upkeep_store::{
     DumpEntry, DumpedAccount, DumpedEnvelope, DumpedFactor, DumpedNonce, DumpedSlot, Pruned,
-    StoreStats, UpkeepStore,
+    Resealed, StoreReader, StoreStats, UpkeepStore,
 };

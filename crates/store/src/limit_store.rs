@@ -125,3 +125,19 @@ impl LimitStore for MemoryLimits {
         Box::pin(async move { Ok(drawn) })
     }
 }
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::MemoryLimits;
+    use crate::conformance::LimitBackend;
+
+    impl LimitBackend for MemoryLimits {
+        type Store = Self;
+
+        fn open(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    crate::limit_conformance_tests!(MemoryLimits::default());
+}

@@ -165,10 +165,20 @@ pub struct Pruned {
     pub nonces: u64,
 }
 
-/// A store as its operator sees it. All of it works beside running servers.
+/// What a sealing anew did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resealed {
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// Rows that were under an earlier key, or not sealed, and are under the current key now.
+    pub resealed: u64,
+}
+
+/// What can be read of a store beside running servers. Nothing of it changes anything.
 ///
 /// Every back end must pass the suite that the feature `conformance` exports.
-pub trait UpkeepStore: MetadataStore {
+pub trait StoreReader: Send + Sync + 'static {
     /// Counts.
     ///
     /// # Errors
@@ -187,13 +197,32 @@ pub trait UpkeepStore: MetadataStore {
     /// A fault. What was sent before is then no whole backup.
     fn dump_nonces(&self, nonces: mpsc::Sender<DumpedNonce>) -> StoreFuture<'_, ()>;
 
+    /// Which of these nonces the nonce store holds whole, in the order in which they are asked for.
+    ///
+    /// # Errors
+    /// A fault.
+    fn hold_nonces(&self, named: Vec<(Tenant, AccountId, NonceHash)>)
+    -> StoreFuture<'_, Vec<bool>>;
+}
+
+/// A store as its operator changes it.
+///
+/// While it is being restored it serves nobody: [`MetadataStore::check_ready`] says [`StoreError::Restoring`](crate::StoreError::Restoring).
+///
+/// Every back end must pass the suite that the feature `conformance` exports.
+pub trait UpkeepStore: MetadataStore + StoreReader {
+    /// Notes that the store is being restored from the backup of this SHA-256. The same again goes on with it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotEmpty`](crate::StoreError::NotEmpty) where it holds accounts, tombstones or slots and is not being restored,
+    /// [`StoreError::OtherRestore`](crate::StoreError::OtherRestore) where it is being restored from another backup, or a fault.
+    fn begin_restore(&self, backup: [u8; 32]) -> StoreFuture<'_, ()>;
+
     /// Puts entries of a backup into the store, all of them or none. The same entry again changes nothing.
     ///
     /// # Errors
-    /// [`StoreError::AccountExists`](crate::StoreError::AccountExists) where another account or record is there under the id,
-    /// [`StoreError::AccountDeleted`](crate::StoreError::AccountDeleted),
-    /// [`StoreError::LocatorTaken`](crate::StoreError::LocatorTaken),
-    /// [`StoreError::SlotChanged`](crate::StoreError::SlotChanged) where another slot is there under the id, or a fault.
+    /// [`StoreError::AccountExists`](crate::StoreError::AccountExists) where another account or record is there under the id, [`StoreError::AccountDeleted`](crate::StoreError::AccountDeleted),
+    /// [`StoreError::LocatorTaken`](crate::StoreError::LocatorTaken), [`StoreError::SlotChanged`](crate::StoreError::SlotChanged) where another slot is there under the id, or a fault.
     fn load(&self, entries: Vec<DumpEntry>) -> StoreFuture<'_, ()>;
 
     /// Puts those of the nonces into the nonce store that the current record of their account names, and gives how many it did
@@ -203,16 +232,22 @@ pub trait UpkeepStore: MetadataStore {
     /// A fault.
     fn load_nonces(&self, nonces: Vec<DumpedNonce>) -> StoreFuture<'_, u64>;
 
-    /// Which of these nonces the nonce store holds, in the order in which they are asked for.
+    /// Notes that the restore is done: from now on the store may serve. Once more changes nothing.
     ///
     /// # Errors
     /// A fault.
-    fn hold_nonces(&self, named: Vec<(Tenant, AccountId, NonceHash)>)
-    -> StoreFuture<'_, Vec<bool>>;
+    fn finish_restore(&self) -> StoreFuture<'_, ()>;
 
-    /// Clears away what is over at `now` (unix seconds), and erases nonces that wait for it.
+    /// Clears away what is over at `now` (unix seconds), and erases nonces that no record names.
     ///
     /// # Errors
-    /// A fault.
+    /// [`StoreError::Restoring`](crate::StoreError::Restoring), or a fault.
     fn prune(&self, now: u64) -> StoreFuture<'_, Pruned>;
+
+    /// Seals everything that is sealed at rest under the current key, in small transactions, so that servers go on meanwhile.
+    /// One that is cut off goes on when it is called again.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSealingKeys`](crate::StoreError::NoSealingKeys), [`StoreError::UnknownSealingKey`](crate::StoreError::UnknownSealingKey), or a fault.
+    fn reseal(&self) -> StoreFuture<'_, Resealed>;
 }

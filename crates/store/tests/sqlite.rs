@@ -10,8 +10,12 @@
 
 use std::path::Path;
 
-use trefoil_store::conformance::Backend;
-use trefoil_store::{SqliteOptions, SqliteStore, conformance_tests};
+use rand_chacha::ChaCha20Rng;
+use trefoil_store::conformance::{Backend, UpkeepBackend};
+use trefoil_store::{
+    MetadataStore as _, SealingKeys, SqliteOptions, SqliteStore, StoreError, StoreReader,
+    conformance_tests,
+};
 
 struct Directory(tempfile::TempDir);
 
@@ -44,7 +48,34 @@ impl Backend for Directory {
     }
 }
 
+impl UpkeepBackend for Directory {
+    fn open_sealed(&self, keys: SealingKeys, rng: ChaCha20Rng) -> SqliteStore {
+        let options = SqliteOptions::new(self.0.path()).sealing(keys, rng);
+        options.open().unwrap()
+    }
+
+    fn open_to_restore(&self) -> SqliteStore {
+        SqliteOptions::new(self.0.path()).open_to_restore().unwrap()
+    }
+
+    async fn try_serving(&self) -> Result<(), StoreError> {
+        let store = SqliteOptions::new(self.0.path()).open()?;
+        store.check_ready(1).await
+    }
+
+    fn lose_records(&self) {
+        for file in ["records.db", "records.db-wal", "records.db-shm"] {
+            let _ = std::fs::remove_file(self.0.path().join(file));
+        }
+    }
+
+    fn open_reader(&self) -> impl StoreReader {
+        SqliteOptions::new(self.0.path()).open_reader().unwrap()
+    }
+}
+
 conformance_tests!(Directory::new());
+trefoil_store::upkeep_conformance_tests!(Directory::new());
 
 mod slots {
     use trefoil_store::conformance::AccountSlots;

@@ -6,5 +6,6 @@ mod knowledge;
 mod loss_under_load;
 mod races;
 mod remove;
+mod restored_ages;
 mod servers;
 mod upgrade;

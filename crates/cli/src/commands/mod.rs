@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod admin;
 mod demo;
 mod network;
 mod serve_dev;
@@ -20,6 +21,7 @@ pub(crate) async fn run(ui: &Ui, command: Command) -> Result<(), Failure> {
         Command::Serve(Serve::Dev(arguments)) => serve_dev::run(ui, arguments).await,
         Command::Serve(Serve::Metadata(arguments)) => serve_metadata::run(ui, arguments).await,
         Command::Serve(Serve::Node(arguments)) => serve_node::run(ui, arguments).await,
+        Command::Admin(command) => admin::run(ui, command).await,
         Command::Wallet(arguments) => wallet::run(ui, *arguments).await,
         Command::Network(command) => network::run(ui, command).await,
         Command::ExitCodes => {

@@ -5,6 +5,7 @@ mod listen;
 mod nodes;
 pub(crate) mod permit;
 mod processes;
+pub(crate) mod sealing;
 
 pub(crate) use listen::{Running, StopSignal, bind, serve};
 pub(crate) use processes::NodeProcesses;
@@ -392,12 +393,25 @@ async fn open_slots(directory: &Path) -> Result<Arc<SqliteNodeStore>, Failure> {
         .map_err(|error| Failure::new(Exit::Other, "store", error))
 }
 
-/// Opens the metadata server's database on a thread that may block.
+/// Opens the metadata server's database, whose sealing keys lie in its directory and are made at the first start.
 pub(crate) async fn open_store(
     directory: PathBuf,
 ) -> Result<Arc<trefoil_store::SqliteStore>, Failure> {
+    let keys = sealing::path(&directory);
+    open_sealed_store(directory, &keys).await
+}
+
+/// Opens the metadata server's database on a thread that may block, with the sealing keys of this file, which is made where
+/// there is none.
+pub(crate) async fn open_sealed_store(
+    directory: PathBuf,
+    sealing_keys_file: &Path,
+) -> Result<Arc<trefoil_store::SqliteStore>, Failure> {
+    files::private_directory(&directory)?;
+    let keys = sealing::KeyFile::read_or_make(sealing_keys_file)?.keys()?;
     let shown = directory.display().to_string();
-    tokio::task::spawn_blocking(move || SqliteOptions::new(directory).open())
+    let options = SqliteOptions::new(directory).sealing(keys, Environment::system().rng());
+    tokio::task::spawn_blocking(move || options.open())
         .await
         .map_err(|error| unexpected(&error))?
         .map(Arc::new)

@@ -5,62 +5,12 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Method, Version};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::CertificateDer;
-use trefoil_client::transport::{HttpTransport, Request, Transport as _};
-use url::Url;
+use http::Version;
 
+use crate::authority::until_taken;
+pub(crate) use crate::authority::{Authority, tls};
 use crate::support::Server;
 use crate::world::{ACME, World, port};
-
-/// A certificate authority and a certificate for `localhost` by it.
-pub(crate) struct Authority {
-    root: CertificateDer<'static>,
-    chain: String,
-    key: String,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca_key = KeyPair::generate().unwrap();
-        let ca = params.self_signed(&ca_key).unwrap();
-        let issuer = Issuer::new(params, ca_key);
-        let key = KeyPair::generate().unwrap();
-        let names = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let leaf = names.signed_by(&key, &issuer).unwrap();
-        Self {
-            root: ca.der().clone(),
-            chain: leaf.pem(),
-            key: key.serialize_pem(),
-        }
-    }
-
-    /// Puts certificate and key where the settings of [`tls`] say they are.
-    pub(crate) fn install(&self, world: &World) {
-        std::fs::write(world.path("chain.pem"), &self.chain).unwrap();
-        world.write_private("key.pem", &self.key);
-    }
-
-    /// A client that trusts this authority too.
-    pub(crate) fn client(&self) -> HttpTransport {
-        let builder = HttpTransport::builder().add_root(self.root.to_vec());
-        builder.build().unwrap()
-    }
-
-    async fn is_taken(&self, base: &str) -> bool {
-        let url = Url::parse(&format!("{base}/healthz")).unwrap();
-        let answer = self.client().send(Request::new(Method::GET, url)).await;
-        answer.is_ok_and(|answer| answer.status.is_success())
-    }
-}
-
-pub(crate) fn tls(world: &World) -> String {
-    let (chain, key) = (world.text("chain.pem"), world.text("key.pem"));
-    format!("[tls]\ncertificate = \"{chain}\"\nkey = \"{key}\"\n")
-}
 
 pub(crate) fn https(server: &Server) -> String {
     format!("https://localhost:{}", port(server, "listen"))
@@ -148,14 +98,6 @@ async fn plain_http_gets_nowhere_on_a_tls_port() {
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
     assert!(answer.len() < 20, "{answer:?}");
     assert!(authority.is_taken(&https(&node)).await);
-}
-
-async fn until_taken(authority: &Authority, base: &str) {
-    let begun = Instant::now();
-    while !authority.is_taken(base).await {
-        assert!(begun.elapsed() < Duration::from_secs(30), "not taken up");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

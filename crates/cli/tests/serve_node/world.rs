@@ -28,6 +28,12 @@ pub(crate) struct World {
 pub(crate) const ACME: (&str, &str) = ("acme", "acme-app");
 pub(crate) const OTHER: (&str, &str) = ("other", "other-app");
 
+impl AsRef<std::path::Path> for World {
+    fn as_ref(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();

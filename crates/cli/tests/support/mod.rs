@@ -55,6 +55,7 @@ pub(crate) fn command() -> Command {
         "TREFOIL_NETWORK",
         "TREFOIL_DEVICE_DIR",
         "TREFOIL_DATA",
+        "TREFOIL_SEALING_KEYS_FILE",
         "TREFOIL_LISTEN",
         "TREFOIL_LOG",
         "TREFOIL_METRICS",

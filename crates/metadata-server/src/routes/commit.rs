@@ -15,6 +15,7 @@ use crate::access::{InSession, if_match};
 use crate::body::Json;
 use crate::guard;
 use crate::metrics::Tombstone;
+use crate::openapi::{ANY, AccountPath, BODY, IfMatch, PATH, RECORD, SESSION, SLOT, problems};
 use crate::parts::{check_envelopes, check_nonce, new_record, signed_payload};
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
@@ -22,6 +23,38 @@ use crate::server::MetadataServer;
 /// Lists of one commit at most: an account has no more slots.
 const MAX_LISTS: usize = 64;
 
+problems!(
+    CommitProblems = [
+        ANY,
+        PATH,
+        BODY,
+        SESSION,
+        RECORD,
+        SLOT,
+        &[
+            Code::PreconditionRequired,
+            Code::StaleRevision,
+            Code::WrongRevision,
+            Code::WrongPrevious,
+            Code::WrongAccountKey,
+            Code::CustodyReversed,
+            Code::WrongEpoch,
+            Code::ChangedEntry,
+            Code::EnvelopeHashMismatch,
+            Code::BadSlot,
+        ]
+    ]
+);
+
+/// Replace the record by compare-and-set
+#[utoipa::path(
+    put, path = "/v1/{tenant}/accounts/{account}/record", tag = "accounts",
+    operation_id = "commit",
+    params(AccountPath, IfMatch),
+    request_body = CommitRequest,
+    security(("session" = [])),
+    responses((status = 200, description = "replaced", body = CommitResponse), CommitProblems)
+)]
 pub(super) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InSession(caller): InSession,

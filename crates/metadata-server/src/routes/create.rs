@@ -14,12 +14,23 @@ use crate::access::InTenant;
 use crate::body::Json;
 use crate::limits::ClientAddress;
 use crate::metrics::Opened;
+use crate::openapi::{ANY, BODY, CREATION, PATH, RECORD, STATEMENT, TenantPath, problems};
 use crate::parts::{check_envelopes, check_nonce, login_response, new_record};
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
 use crate::tenants::Offer;
 use crate::{guard, statements};
 
+problems!(CreateProblems = [ANY, PATH, BODY, STATEMENT, RECORD, CREATION]);
+
+/// Create an account
+#[utoipa::path(
+    post, path = "/v1/{tenant}/accounts", tag = "accounts",
+    operation_id = "create",
+    params(TenantPath),
+    request_body = CreateRequest,
+    responses((status = 201, description = "created, with its first session", body = LoginResponse), CreateProblems)
+)]
 pub(super) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InTenant(tenant): InTenant,

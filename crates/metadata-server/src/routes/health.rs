@@ -6,15 +6,29 @@ use axum::extract::State;
 
 use trefoil_protocol::problem::ProblemCode as Code;
 
+use crate::openapi::problems;
 use crate::refusal::Answer;
 use crate::server::MetadataServer;
 
-/// The process answers.
+/// The process answers
+#[utoipa::path(
+    get, path = "/healthz", tag = "operator", operation_id = "healthz",
+    responses((status = 200, description = "it does", body = String, content_type = "text/plain"))
+)]
 pub(super) async fn live() -> &'static str {
     "ok"
 }
 
-/// The store reads and writes durably.
+problems!(ReadyProblems = [&[Code::Unavailable]]);
+
+/// The store reads and writes durably
+#[utoipa::path(
+    get, path = "/readyz", tag = "operator", operation_id = "readyz",
+    responses(
+        (status = 200, description = "it does", body = String, content_type = "text/plain"),
+        ReadyProblems
+    )
+)]
 pub(super) async fn ready(State(server): State<Arc<MetadataServer>>) -> Answer<&'static str> {
     let checked = server.readiness.get(server.store.check_ready(server.now()));
     let result = checked.await;

@@ -12,11 +12,30 @@ use trefoil_store::OpenSession;
 use crate::access::InTenant;
 use crate::body::Json;
 use crate::metrics::Opened;
+use crate::openapi::{ANY, BODY, PATH, STATEMENT, TenantPath, problems};
 use crate::parts::login_response;
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
 use crate::statements;
 
+problems!(
+    LoginProblems = [
+        ANY,
+        PATH,
+        BODY,
+        STATEMENT,
+        &[Code::NoAccount, Code::FactorRemoved, Code::SeveralAccounts]
+    ]
+);
+
+/// Log in with one or more factors
+#[utoipa::path(
+    post, path = "/v1/{tenant}/sessions", tag = "sessions",
+    operation_id = "login",
+    params(TenantPath),
+    request_body = LoginRequest,
+    responses((status = 200, description = "a session", body = LoginResponse), LoginProblems)
+)]
 pub(super) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InTenant(tenant): InTenant,

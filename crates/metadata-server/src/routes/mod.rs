@@ -17,8 +17,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post, put};
 use trefoil_protocol::problem::ProblemCode as Code;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::cors::cors;
 use crate::limits::limit_address;
@@ -27,59 +28,41 @@ use crate::refusal::Refusal;
 use crate::server::MetadataServer;
 use crate::time_limit::limit_time;
 
+/// The calls, and the operator's probes, which are not limited.
+pub(crate) fn routes() -> (
+    OpenApiRouter<Arc<MetadataServer>>,
+    OpenApiRouter<Arc<MetadataServer>>,
+) {
+    let calls = OpenApiRouter::new()
+        .routes(routes!(login::handle))
+        .routes(routes!(create::handle))
+        .routes(routes!(delete::handle))
+        .routes(routes!(record::handle, commit::handle))
+        .routes(routes!(nonce::handle))
+        .routes(routes!(kit::handle))
+        .routes(routes!(events::handle))
+        .routes(routes!(slots::held::handle))
+        .routes(routes!(slots::enrol::handle))
+        .routes(routes!(slots::guess::handle))
+        .routes(routes!(slots::unlock::handle))
+        .routes(routes!(slots::list::handle))
+        .routes(routes!(slots::delete::handle))
+        .routes(routes!(mailboxes::create::handle))
+        .routes(routes!(mailboxes::read::handle, mailboxes::close::handle))
+        .routes(routes!(mailboxes::put::handle))
+        .routes(routes!(permit_key::handle))
+        .merge(crate::openapi::route());
+    let probes = OpenApiRouter::new()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready));
+    (calls, probes)
+}
+
 pub(crate) fn router(server: Arc<MetadataServer>) -> Router {
-    Router::new()
-        .route("/v1/{tenant}/sessions", post(login::handle))
-        .route("/v1/{tenant}/accounts", post(create::handle))
-        .route("/v1/{tenant}/accounts/{account}", delete(delete::handle))
-        .route(
-            "/v1/{tenant}/accounts/{account}/record",
-            get(record::handle).put(commit::handle),
-        )
-        .route("/v1/{tenant}/accounts/{account}/nonce", post(nonce::handle))
-        .route("/v1/{tenant}/accounts/{account}/kit", post(kit::handle))
-        .route(
-            "/v1/{tenant}/accounts/{account}/events",
-            get(events::handle),
-        )
-        .route(
-            "/v1/{tenant}/accounts/{account}/slots",
-            get(slots::held::handle),
-        )
-        .route(
-            "/v1/{tenant}/accounts/{account}/slots/{slot}",
-            put(slots::enrol::handle),
-        )
-        .route(
-            "/v1/{tenant}/slots/{slot}/guess",
-            post(slots::guess::handle),
-        )
-        .route(
-            "/v1/{tenant}/slots/{slot}/unlock",
-            post(slots::unlock::handle),
-        )
-        .route("/v1/{tenant}/slots/{slot}/list", post(slots::list::handle))
-        .route(
-            "/v1/{tenant}/slots/{slot}/delete",
-            post(slots::delete::handle),
-        )
-        .route(
-            "/v1/{tenant}/accounts/{account}/mailboxes/{mailbox}",
-            put(mailboxes::create::handle),
-        )
-        .route(
-            "/v1/{tenant}/mailboxes/{mailbox}",
-            get(mailboxes::read::handle).delete(mailboxes::close::handle),
-        )
-        .route(
-            "/v1/{tenant}/mailboxes/{mailbox}/{role}/{step}",
-            put(mailboxes::put::handle),
-        )
-        .route("/v1/permit_key", get(permit_key::handle))
+    let (calls, probes) = routes();
+    Router::from(calls)
         .route_layer(from_fn_with_state(Arc::clone(&server), limit_address))
-        // What follows is not limited: the operator's probes.
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
+        .merge(Router::from(probes))
         .fallback(async || Refusal::from(Code::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
         .layer(from_fn_with_state(Arc::clone(&server), limit_time))

@@ -61,7 +61,9 @@ impl Call {
         if received.is_empty() {
             read.unwrap();
         }
-        Reply::parse(&received)
+        let reply = Reply::parse(&received);
+        super::openapi::check(self, &reply);
+        reply
     }
 
     /// Sends it whole; nobody will read the answer. The connection lives as long as what is returned.

@@ -7,6 +7,7 @@
 )]
 
 pub mod http;
+pub mod openapi;
 pub mod slot;
 pub mod wallet;
 

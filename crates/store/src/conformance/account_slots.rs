@@ -20,7 +20,7 @@ pub(crate) struct OwnSlot {
     pub(crate) id: SlotId,
     tenant: &'static str,
     admin: AuthPrivateKey,
-    share: [u8; 32],
+    pub(crate) share: [u8; 32],
 }
 
 impl OwnSlot {
@@ -39,7 +39,7 @@ impl OwnSlot {
         }
     }
 
-    fn list(&self, number: u64, keys: &[u8]) -> Signed<GuessList> {
+    pub(crate) fn list(&self, number: u64, keys: &[u8]) -> Signed<GuessList> {
         let list = GuessList {
             version: VERSION,
             slot: self.id,
@@ -80,7 +80,7 @@ impl OwnSlot {
         store.enrol_slot(caller.clone(), self.enrolment()).await
     }
 
-    async fn record(&self, store: &impl MetadataStore) -> (u64, SlotRecord) {
+    pub(crate) async fn record(&self, store: &impl MetadataStore) -> (u64, SlotRecord) {
         let stored = store.load_slot(self.id).await.unwrap().unwrap();
         (
             stored.version,
@@ -89,7 +89,7 @@ impl OwnSlot {
     }
 
     /// As a statement of the admin key would.
-    async fn end(&self, store: &impl MetadataStore) {
+    pub(crate) async fn end(&self, store: &impl MetadataStore) {
         let (version, record) = self.record(store).await;
         let ended = record.ended().expose_bytes();
         store.replace_slot(self.id, version, ended).await.unwrap();

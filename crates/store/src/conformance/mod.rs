@@ -15,6 +15,7 @@ mod create;
 mod delete;
 mod events;
 pub(crate) mod fixture;
+mod limits;
 mod login;
 mod mailboxes;
 mod node;
@@ -23,12 +24,14 @@ mod reopen;
 mod sessions;
 mod slots;
 mod tenants;
+mod upkeep;
 
 pub use account_slots::*;
 pub use commit::*;
 pub use create::*;
 pub use delete::*;
 pub use events::*;
+pub use limits::*;
 pub use login::*;
 pub use mailboxes::*;
 pub use node::*;
@@ -37,6 +40,7 @@ pub use reopen::*;
 pub use sessions::*;
 pub use slots::*;
 pub use tenants::*;
+pub use upkeep::*;
 
 use crate::store::MetadataStore;
 

@@ -84,7 +84,7 @@ async fn attempt(
     let locked = locked.ok_or(NO_RECORD)?;
     let current = current.ok_or(NO_RECORD)?;
     if current.hash == record.hash {
-        slots::take_lists(transaction, caller, guess_lists).await?;
+        slots::take_lists(transaction, &databases.at_rest, caller, guess_lists).await?;
         return Ok(Done {
             committed: Committed {
                 revision: current.revision,
@@ -128,7 +128,7 @@ async fn attempt(
             .collect();
         sessions::end_others(transaction, caller, &still_proven).await?;
     }
-    slots::take_lists(transaction, caller, guess_lists).await?;
+    slots::take_lists(transaction, &databases.at_rest, caller, guess_lists).await?;
     write(transaction, commit, &locked).await?;
     Ok(Done {
         committed: Committed {

@@ -3,6 +3,7 @@
 use super::rows::{head, is_buried, lock};
 use super::transaction::{Transaction, transact};
 use super::{Databases, mailboxes, nonces, sessions, slots};
+use crate::at_rest::AtRest;
 use crate::error::StoreError;
 use crate::model::{Caller, StatementUse};
 use crate::values::{NonceKey, time};
@@ -23,7 +24,7 @@ pub(super) async fn delete(
     caller: &Caller,
     statement: StatementUse,
 ) -> Result<(), StoreError> {
-    let ended = transact!(databases, transaction => attempt(&transaction, caller, statement))?;
+    let ended = transact!(databases, transaction => attempt(&transaction, &databases.at_rest, caller, statement))?;
     if let Some(key) = &ended {
         nonces::erase_queued(databases, key).await;
     }
@@ -33,6 +34,7 @@ pub(super) async fn delete(
 /// Gives the nonce that ended with the account.
 async fn attempt(
     transaction: &Transaction,
+    at_rest: &AtRest,
     caller: &Caller,
     statement: StatementUse,
 ) -> Result<Option<NonceKey>, StoreError> {
@@ -59,7 +61,7 @@ async fn attempt(
     if let Some(ended) = &ended {
         nonces::end(transaction, ended).await?;
     }
-    slots::end_all(transaction, tenant, account_id).await?;
+    slots::end_all(transaction, at_rest, tenant, account_id).await?;
     mailboxes::close_all(transaction, tenant, account_id).await?;
     let (name, account) = (tenant.as_str(), account_id.as_bytes().as_slice());
     for sql in ERASE {

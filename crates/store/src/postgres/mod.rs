@@ -30,6 +30,7 @@ mod sweep;
 mod tests;
 mod tls;
 mod transaction;
+mod upkeep;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ use zeroize::Zeroizing;
 pub use self::options::PostgresOptions;
 use self::sweep::Sweeper;
 use self::transaction::Transaction;
+use crate::at_rest::AtRest;
 use crate::error::StoreError;
 use crate::limit_store::{LimitDraw, LimitDrawn, LimitStore};
 use crate::mailbox_store::{MailboxPlace, MailboxStore, NewMailbox, PutMessage, StoredMailbox};
@@ -64,6 +66,7 @@ pub struct PostgresStore {
 struct Databases {
     records: Pool,
     nonces: Pool,
+    at_rest: AtRest,
     sweeper: Sweeper,
 }
 

@@ -55,7 +55,7 @@ fn columns(key: &NonceKey) -> (&str, &[u8], &[u8]) {
     )
 }
 
-async fn held(pool: &Pool, key: &NonceKey) -> Result<Option<SealedNonce>, StoreError> {
+pub(super) async fn held(pool: &Pool, key: &NonceKey) -> Result<Option<SealedNonce>, StoreError> {
     let connection = pool.get().await?;
     let statement = connection
         .prepare_cached(
@@ -229,8 +229,8 @@ async fn queue(transaction: &Transaction, key: &NonceKey) -> Result<(), StoreErr
     end(transaction, key).await
 }
 
-/// Erases what is queued, and nonces whose operation ended without telling. Gives how many keys it looked at.
-pub(super) async fn sweep(databases: &Databases, now: u64) -> Result<u64, StoreError> {
+/// Erases what is queued, and nonces whose operation ended without telling.
+pub(super) async fn sweep(databases: &Databases, now: u64) -> Result<(), StoreError> {
     let connection = databases.records.get().await?;
     let queued = connection
         .query(
@@ -239,10 +239,8 @@ pub(super) async fn sweep(databases: &Databases, now: u64) -> Result<u64, StoreE
         )
         .await?;
     drop(connection);
-    let mut looked_at = 0;
     for row in &queued {
         erase_queued(databases, &key(row)?).await;
-        looked_at += 1;
     }
     let connection = databases.nonces.get().await?;
     let unsettled = connection
@@ -255,9 +253,62 @@ pub(super) async fn sweep(databases: &Databases, now: u64) -> Result<u64, StoreE
     drop(connection);
     for row in &unsettled {
         take_back(databases, &key(row)?).await;
-        looked_at += 1;
     }
-    Ok(looked_at)
+    Ok(())
+}
+
+/// Erases every nonce that no record names, but for those that an operation under way may be about to name. Gives how many.
+pub(super) async fn erase_unnamed(databases: &Databases, now: u64) -> Result<u64, StoreError> {
+    const NEXT: &str = "SELECT tenant, account_id, nonce_hash FROM nonces
+         WHERE (settled OR written_at < $1) AND (tenant, account_id, nonce_hash) > ($2, $3, $4)
+         ORDER BY tenant, account_id, nonce_hash LIMIT $5";
+
+    let old = time(now.saturating_sub(ORPHAN_AGE));
+    let mut erased = 0;
+    let mut last: Option<NonceKey> = None;
+    loop {
+        let (tenant, account, hash) = last.as_ref().map_or(("", &[][..], &[][..]), columns);
+        let connection = databases.nonces.get().await?;
+        let rows = connection
+            .query(NEXT, &[&old, &tenant, &account, &hash, &SWEPT])
+            .await?;
+        drop(connection);
+        for row in &rows {
+            let key = key(row)?;
+            let transaction = databases.transaction().await?;
+            let head = head(&transaction, &key.tenant, &key.account_id).await?;
+            drop(transaction);
+            if head.is_none_or(|head| head.nonce_hash != Some(key.hash)) {
+                take_back(databases, &key).await;
+                erased += 1;
+            }
+        }
+        match rows.last() {
+            Some(row) => last = Some(key(row)?),
+            None => return Ok(erased),
+        }
+    }
+}
+
+/// Puts a nonce of a backup into the store; gives 1 where it was not there.
+pub(super) async fn put_back(
+    databases: &Databases,
+    key: &NonceKey,
+    sealed: &SealedNonce,
+) -> Result<u64, StoreError> {
+    let connection = databases.nonces.get().await?;
+    let (tenant, account, hash) = columns(key);
+    // A damaged one is as good as none.
+    let put = connection
+        .execute(
+            "INSERT INTO nonces (tenant, account_id, nonce_hash, sealed, settled, written_at)
+             VALUES ($1, $2, $3, $4, true, 0)
+             ON CONFLICT (tenant, account_id, nonce_hash) DO UPDATE SET sealed = excluded.sealed, settled = true
+             WHERE nonces.sealed <> excluded.sealed",
+            &[&tenant, &account, &hash, &sealed.as_bytes()],
+        )
+        .await?;
+    Ok(put)
 }
 
 pub(super) fn key(row: &tokio_postgres::Row) -> Result<NonceKey, StoreError> {

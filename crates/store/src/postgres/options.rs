@@ -8,11 +8,14 @@ use std::time::Duration;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
 };
+use rand_core::CryptoRng;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::sweep::Sweeper;
+use super::upkeep::restore;
 use super::{Databases, PostgresStore, schema, tls};
+use crate::at_rest::{AtRest, SealingKeys};
 use crate::error::StoreError;
 
 const CONNECTIONS: usize = 16;
@@ -34,6 +37,7 @@ pub struct PostgresOptions {
     nonces: String,
     connections: usize,
     authorities: Option<String>,
+    at_rest: AtRest,
 }
 
 impl PostgresOptions {
@@ -46,6 +50,7 @@ impl PostgresOptions {
             nonces: nonces.into(),
             connections: CONNECTIONS,
             authorities: None,
+            at_rest: AtRest::default(),
         }
     }
 
@@ -64,6 +69,14 @@ impl PostgresOptions {
         self
     }
 
+    /// Seals what the server must be able to read under these keys; `rng` makes the nonces. What was stored before stays
+    /// readable and is sealed as it is written again, or by [`reseal`](crate::UpkeepStore::reseal).
+    #[must_use]
+    pub fn sealing(mut self, keys: SealingKeys, rng: impl CryptoRng + Send + 'static) -> Self {
+        self.at_rest = AtRest::sealing(keys, rng);
+        self
+    }
+
     /// Whether URLs and certificates can be used; connects to nothing.
     ///
     /// # Errors
@@ -77,9 +90,21 @@ impl PostgresOptions {
     /// Opens the store. Its tables must be there and up to date.
     ///
     /// # Errors
-    /// [`StoreError::BadUrl`], [`StoreError::OlderSchema`], [`StoreError::NewerSchema`], [`StoreError::Unreachable`], or
-    /// another fault.
+    /// [`StoreError::BadUrl`], [`StoreError::OlderSchema`], [`StoreError::NewerSchema`], [`StoreError::Unreachable`],
+    /// [`StoreError::Restoring`] where a restore was begun and not finished, [`StoreError::RecordsMissing`] where there are
+    /// nonces and no records, or another fault.
     pub async fn open(&self) -> Result<PostgresStore, StoreError> {
+        let store = self.open_to_restore().await?;
+        restore::refuse_while_under_way(&store.databases).await?;
+        restore::refuse_without_records(&store.databases).await?;
+        Ok(store)
+    }
+
+    /// Opens a store that is to be restored, or whose restore was cut off, or that is only to be read.
+    ///
+    /// # Errors
+    /// As [`Self::open`] but for the last two.
+    pub async fn open_to_restore(&self) -> Result<PostgresStore, StoreError> {
         let store = self.connect()?;
         schema::RECORDS.check(&store.databases.records).await?;
         schema::NONCES.check(&store.databases.nonces).await?;
@@ -104,6 +129,7 @@ impl PostgresOptions {
             databases: Arc::new(Databases {
                 records: self.pool(&self.records)?,
                 nonces: self.pool(&self.nonces)?,
+                at_rest: self.at_rest.clone(),
                 sweeper: Sweeper::default(),
             }),
         })

@@ -146,6 +146,12 @@ CREATE TABLE limits (
 );
 CREATE INDEX limits_by_end ON limits (full_at);
 
+-- One row while a backup is being restored, with the backup's SHA-256.
+CREATE TABLE restoring (
+    id BIGINT NOT NULL PRIMARY KEY,
+    backup BYTEA NOT NULL
+);
+
 -- Rewritten to see whether durable writes work: a row for each process that looked lately.
 CREATE TABLE health (
     process BYTEA NOT NULL PRIMARY KEY,
@@ -173,7 +179,7 @@ const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS trefoil_schema (
 )";
 
 impl Schema {
-    fn known(&self) -> u32 {
+    pub(super) fn known(&self) -> u32 {
         u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
     }
 

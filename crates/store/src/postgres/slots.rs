@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::rows::{array, lock};
 use super::transaction::{Transaction, transact};
 use super::{Databases, sessions};
+use crate::at_rest::{AtRest, Place};
 use crate::error::StoreError;
 use crate::model::{Caller, SLOTS_EVER, SLOTS_HELD};
 use crate::slot_store::StoredSlot;
@@ -53,11 +54,12 @@ pub(super) async fn load(
     let connection = databases.transaction().await?;
     let row = connection
         .row(
-            "SELECT version, record FROM slots WHERE slot_id = $1",
+            "SELECT slot_id, version, record FROM slots WHERE slot_id = $1",
             &[&slot.as_bytes().as_slice()],
         )
         .await?;
-    row.as_ref().map(stored).transpose()
+    let at_rest = &databases.at_rest;
+    row.as_ref().map(|row| stored(row, at_rest)).transpose()
 }
 
 pub(super) async fn replace(
@@ -66,7 +68,7 @@ pub(super) async fn replace(
 ) -> Result<(), StoreError> {
     transact!(databases, transaction => async {
         transaction.begin().await?;
-        put(&transaction, replacement).await
+        put(&transaction, &databases.at_rest, replacement).await
     })
 }
 
@@ -75,11 +77,12 @@ pub(super) async fn enrol(
     caller: &Caller,
     enrolment: &OpenedEnrolment,
 ) -> Result<(), StoreError> {
-    transact!(databases, transaction => enrol_once(&transaction, caller, enrolment))
+    transact!(databases, transaction => enrol_once(&transaction, &databases.at_rest, caller, enrolment))
 }
 
 async fn enrol_once(
     transaction: &Transaction,
+    at_rest: &AtRest,
     caller: &Caller,
     enrolment: &OpenedEnrolment,
 ) -> Result<(), StoreError> {
@@ -91,7 +94,7 @@ async fn enrol_once(
     sessions::check(transaction, caller).await?;
     let content = enrolment.content();
     let (name, account) = (tenant.as_str(), account_id.as_bytes().as_slice());
-    let held = match owned(transaction, content.slot).await? {
+    let held = match owned(transaction, at_rest, content.slot).await? {
         // Also the same bytes: whoever replays them has not dealt this slot.
         Some(owned) if !owned.is_of(caller) => return Err(SlotError::Taken.into()),
         Some(owned) => Some(read(&owned.stored)?),
@@ -123,7 +126,7 @@ async fn enrol_once(
                 &content.slot.as_bytes().as_slice(),
                 &name,
                 &account,
-                &record.expose_bytes().as_slice(),
+                &at_rest.seal(Place::Slot(content.slot), &record.expose_bytes())?,
             ],
         )
         .await?;
@@ -140,7 +143,14 @@ pub(super) async fn list(
 ) -> Result<Vec<HeldSlot>, StoreError> {
     let connection = databases.transaction().await?;
     sessions::check(&connection, caller).await?;
-    let held = held_by(&connection, HELD, &caller.tenant, &caller.account_id).await?;
+    let held = held_by(
+        &connection,
+        &databases.at_rest,
+        HELD,
+        &caller.tenant,
+        &caller.account_id,
+    )
+    .await?;
     let listed = held.into_iter().map(|(_, record)| HeldSlot {
         slot: record.slot(),
         list: record.list().clone(),
@@ -151,12 +161,13 @@ pub(super) async fn list(
 /// Puts lists in force at those slots that the account has here and that were not deleted.
 pub(super) async fn take_lists(
     transaction: &Transaction,
+    at_rest: &AtRest,
     caller: &Caller,
     lists: &[Signed<GuessList>],
 ) -> Result<(), StoreError> {
     for list in lists {
         let slot = list.stated_slot().map_err(SlotError::from)?;
-        let Some(owned) = owned(transaction, slot).await? else {
+        let Some(owned) = owned(transaction, at_rest, slot).await? else {
             continue;
         };
         let record = read(&owned.stored)?;
@@ -164,7 +175,12 @@ pub(super) async fn take_lists(
             continue;
         }
         if let Some(next) = record.take_list(list)?.record {
-            put(transaction, &Replacement::of(&next, owned.stored.version)).await?;
+            put(
+                transaction,
+                at_rest,
+                &Replacement::of(&next, owned.stored.version),
+            )
+            .await?;
         }
     }
     Ok(())
@@ -173,16 +189,26 @@ pub(super) async fn take_lists(
 /// Ends all slots of an account; their ids stay refused.
 pub(super) async fn end_all(
     transaction: &Transaction,
+    at_rest: &AtRest,
     tenant: &Tenant,
     account_id: &AccountId,
 ) -> Result<(), StoreError> {
-    for (version, record) in held_by(transaction, HELD_LOCKED, tenant, account_id).await? {
-        put(transaction, &Replacement::of(&record.ended(), version)).await?;
+    for (version, record) in held_by(transaction, at_rest, HELD_LOCKED, tenant, account_id).await? {
+        put(
+            transaction,
+            at_rest,
+            &Replacement::of(&record.ended(), version),
+        )
+        .await?;
     }
     Ok(())
 }
 
-async fn put(transaction: &Transaction, replacement: &Replacement) -> Result<(), StoreError> {
+async fn put(
+    transaction: &Transaction,
+    at_rest: &AtRest,
+    replacement: &Replacement,
+) -> Result<(), StoreError> {
     let replaced = transaction
         .execute(
             "UPDATE slots SET version = version + 1, held = $3, record = $4
@@ -191,7 +217,7 @@ async fn put(transaction: &Transaction, replacement: &Replacement) -> Result<(),
                 &replacement.slot.as_bytes().as_slice(),
                 &to_sql(replacement.expected),
                 &replacement.held,
-                &replacement.bytes.as_slice(),
+                &at_rest.seal(Place::Slot(replacement.slot), &replacement.bytes)?,
             ],
         )
         .await?;
@@ -214,28 +240,33 @@ impl Owned {
     }
 }
 
-async fn owned(transaction: &Transaction, slot: SlotId) -> Result<Option<Owned>, StoreError> {
+async fn owned(
+    transaction: &Transaction,
+    at_rest: &AtRest,
+    slot: SlotId,
+) -> Result<Option<Owned>, StoreError> {
     let row = transaction
         .row(
-            "SELECT version, record, tenant, account_id FROM slots WHERE slot_id = $1 FOR UPDATE",
+            "SELECT slot_id, version, record, tenant, account_id FROM slots WHERE slot_id = $1 FOR UPDATE",
             &[&slot.as_bytes().as_slice()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Owned {
-        tenant: tenant_from_text(row.try_get(2)?)?,
-        account_id: AccountId::from_bytes(array(&row, 3)?),
-        stored: stored(&row)?,
+        tenant: tenant_from_text(row.try_get(3)?)?,
+        account_id: AccountId::from_bytes(array(&row, 4)?),
+        stored: stored(&row, at_rest)?,
     }))
 }
 
-const HELD: &str = "SELECT version, record FROM slots
+const HELD: &str = "SELECT slot_id, version, record FROM slots
      WHERE tenant = $1 AND account_id = $2 AND held ORDER BY slot_id";
-const HELD_LOCKED: &str = "SELECT version, record FROM slots
+const HELD_LOCKED: &str = "SELECT slot_id, version, record FROM slots
      WHERE tenant = $1 AND account_id = $2 AND held ORDER BY slot_id FOR UPDATE";
 
 async fn held_by(
     transaction: &Transaction,
+    at_rest: &AtRest,
     sql: &str,
     tenant: &Tenant,
     account_id: &AccountId,
@@ -245,16 +276,18 @@ async fn held_by(
         .await?;
     rows.iter()
         .map(|row| {
-            let held = stored(row)?;
+            let held = stored(row, at_rest)?;
             Ok((held.version, read(&held)?))
         })
         .collect()
 }
 
-fn stored(row: &Row) -> Result<StoredSlot, StoreError> {
+/// From the columns slot_id, version, record.
+fn stored(row: &Row, at_rest: &AtRest) -> Result<StoredSlot, StoreError> {
+    let slot = SlotId::from_bytes(array(row, 0)?);
     Ok(StoredSlot {
-        version: from_sql(row.try_get(0)?),
-        bytes: Zeroizing::new(row.try_get(1)?),
+        version: from_sql(row.try_get(1)?),
+        bytes: at_rest.open(Place::Slot(slot), row.try_get(2)?)?,
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::transaction::{Transaction, transact};
+use super::upkeep::restore;
 use super::{Databases, mailboxes, nonces, sessions};
 use crate::error::StoreError;
 use crate::values::time;
@@ -54,16 +55,25 @@ pub(super) struct Swept {
     pub(super) sessions: u64,
     pub(super) request_ids: u64,
     pub(super) mailboxes: u64,
-    pub(super) nonces: u64,
 }
 
-pub(super) async fn all(databases: &Databases, now: u64) -> Result<Swept, StoreError> {
-    let mut swept = transact!(databases, transaction => rows(&transaction, now))?;
-    swept.nonces = nonces::sweep(databases, now).await?;
-    Ok(swept)
+impl Swept {
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.sessions == 0 && self.request_ids == 0 && self.mailboxes == 0
+    }
 }
 
-async fn rows(transaction: &Transaction, now: u64) -> Result<Swept, StoreError> {
+async fn all(databases: &Databases, now: u64) -> Result<(), StoreError> {
+    rows(databases, now).await?;
+    nonces::sweep(databases, now).await
+}
+
+/// Clears away up to [`AT_MOST`] rows of each kind.
+pub(super) async fn rows(databases: &Databases, now: u64) -> Result<Swept, StoreError> {
+    transact!(databases, transaction => rows_once(&transaction, now))
+}
+
+async fn rows_once(transaction: &Transaction, now: u64) -> Result<Swept, StoreError> {
     transaction.begin().await?;
     let ended = time(now.saturating_sub(sessions::ENDED_KEPT));
     let sessions = transaction
@@ -98,7 +108,6 @@ async fn rows(transaction: &Transaction, now: u64) -> Result<Swept, StoreError> 
         sessions,
         request_ids,
         mailboxes,
-        nonces: 0,
     })
 }
 
@@ -110,8 +119,9 @@ pub(super) async fn mailboxes(databases: &Databases, now: u64) -> Result<(), Sto
     })
 }
 
-/// Reads and writes durably in both databases.
+/// Reads and writes durably in both databases, and nothing is being restored.
 pub(super) async fn check_ready(databases: &Databases, now: u64) -> Result<(), StoreError> {
+    restore::refuse_while_under_way(databases).await?;
     let connection = databases.transaction().await?;
     connection
         .execute(

@@ -29,7 +29,7 @@ pub(super) fn commit(
     let session = sessions::check(records, caller)?;
     let current = head(records, tenant, account_id)?.ok_or(NO_RECORD)?;
     if current.hash == record.hash {
-        slots::take_lists(records, caller, guess_lists)?;
+        slots::take_lists(transaction, caller, guess_lists)?;
         return Ok(Committed {
             revision: current.revision,
             actions: actions_from_text(&current.actions)?,
@@ -81,7 +81,7 @@ pub(super) fn commit(
             .collect();
         sessions::set_proven(records, caller, &still_proven)?;
     }
-    slots::take_lists(records, caller, guess_lists)?;
+    slots::take_lists(transaction, caller, guess_lists)?;
     let body = EventBody::Committed {
         revision: record.revision,
         payload_hash: record.hash,

@@ -47,7 +47,7 @@ pub(super) fn delete(
             hash,
         })?;
     }
-    slots::end_all(records, tenant, *account_id)?;
+    slots::end_all(transaction, tenant, *account_id)?;
     mailboxes::close_all(records, tenant, *account_id)?;
     for sql in ERASE {
         records.prepare_cached(sql)?.execute(account)?;

@@ -17,6 +17,7 @@ mod node_tests;
 mod nonce;
 mod nonces;
 mod read;
+mod reader;
 mod readers;
 mod rows;
 mod schema;
@@ -24,20 +25,26 @@ mod sessions;
 mod slots;
 #[cfg(all(test, feature = "conformance"))]
 mod tests;
+mod upkeep;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use rand_core::CryptoRng;
 use rusqlite::params;
-use trefoil_protocol::bytes::{SealedNonce, SlotId};
+use tokio::sync::mpsc;
+use trefoil_protocol::bytes::{AccountId, NonceHash, SealedNonce, SlotId};
 use trefoil_protocol::guess::{HeldSlot, OpenedEnrolment};
+use trefoil_protocol::tenant::Tenant;
 use zeroize::Zeroizing;
 
 pub use self::node::SqliteNodeStore;
 use self::nonces::{NewNonce, NonceDb};
+pub use self::reader::SqliteReader;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Leftovers, Writer};
+use crate::at_rest::{AtRest, SealingKeys};
 use crate::error::StoreError;
 use crate::mailbox_store::{MailboxPlace, MailboxStore, NewMailbox, PutMessage, StoredMailbox};
 use crate::model::{
@@ -46,6 +53,9 @@ use crate::model::{
 };
 use crate::slot_store::{SlotStore, StoredSlot};
 use crate::store::{MetadataStore, StoreFuture};
+use crate::upkeep_store::{
+    DumpEntry, DumpedNonce, Pruned, Resealed, StoreReader, StoreStats, UpkeepStore,
+};
 
 const RECORDS_FILE: &str = "records.db";
 const NONCES_FILE: &str = "nonces.db";
@@ -57,6 +67,7 @@ pub struct SqliteOptions {
     directory: PathBuf,
     readers: usize,
     max_bytes: Option<u64>,
+    at_rest: AtRest,
 }
 
 impl SqliteOptions {
@@ -67,6 +78,7 @@ impl SqliteOptions {
             directory: directory.into(),
             readers: 2,
             max_bytes: None,
+            at_rest: AtRest::default(),
         }
     }
 
@@ -84,27 +96,78 @@ impl SqliteOptions {
         self
     }
 
+    /// Seals what the server must be able to read under these keys; `rng` makes the nonces. What was stored before stays
+    /// readable and is sealed as it is written again, or by [`reseal`](crate::UpkeepStore::reseal).
+    #[must_use]
+    pub fn sealing(mut self, keys: SealingKeys, rng: impl CryptoRng + Send + 'static) -> Self {
+        self.at_rest = AtRest::sealing(keys, rng);
+        self
+    }
+
     /// Opens the store, upgrades its tables and finishes what an earlier process left behind. Blocks for file access.
     ///
     /// # Errors
     /// [`StoreError::InUse`], [`StoreError::NewerSchema`], [`StoreError::ForeignFile`], [`StoreError::Corrupt`],
-    /// [`StoreError::ReadOnly`], or another fault.
+    /// [`StoreError::ReadOnly`], [`StoreError::Restoring`] where a restore was begun and not finished,
+    /// [`StoreError::RecordsMissing`] where there are nonces and no records, or another fault.
     pub fn open(self) -> Result<SqliteStore, StoreError> {
+        self.open_for(Leftovers::Erase)
+    }
+
+    /// Opens a store that is to be restored, or whose restore was cut off: it may lack its records beside a nonce store, whose
+    /// nonces are all kept. Blocks for file access.
+    ///
+    /// # Errors
+    /// As [`Self::open`] but for the last two.
+    pub fn open_to_restore(self) -> Result<SqliteStore, StoreError> {
+        self.open_for(Leftovers::Keep)
+    }
+
+    /// Reads a store that another process may have open. Blocks for file access.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignFile`], [`StoreError::NewerSchema`], [`StoreError::OlderSchema`], [`StoreError::Corrupt`], or
+    /// another fault, such as that there is no store.
+    pub fn open_reader(self) -> Result<SqliteReader, StoreError> {
+        SqliteReader::open(self.directory)
+    }
+
+    fn open_for(self, leftovers: Leftovers) -> Result<SqliteStore, StoreError> {
         let lock = lock_directory(&self.directory)?;
         let (records_path, nonces_path) = (
             self.directory.join(RECORDS_FILE),
             self.directory.join(NONCES_FILE),
         );
+        let serving = leftovers == Leftovers::Erase;
+        let nonces_alone = !records_path.exists() && nonces_path.exists();
         // Made here so that nobody else may read them; SQLite gives its log files the same mode.
-        drop((private_file(&records_path)?, private_file(&nonces_path)?));
+        drop(private_file(&nonces_path)?);
+        let nonces = NonceDb::new(schema::open_writer(
+            &nonces_path,
+            &schema::NONCES,
+            self.max_bytes,
+        )?);
+        if serving && nonces_alone && nonces.holds_any(false)? {
+            return Err(StoreError::RecordsMissing);
+        }
+        drop(private_file(&records_path)?);
         let records = schema::open_writer(&records_path, &schema::RECORDS, self.max_bytes)?;
-        let nonces = schema::open_writer(&nonces_path, &schema::NONCES, self.max_bytes)?;
         sync_directory(&self.directory)?;
-        let writer = Writer::start(records, NonceDb::new(nonces))?;
+        if serving {
+            if upkeep::restore::under_way(&records)?.is_some() {
+                return Err(StoreError::Restoring);
+            }
+            if upkeep::restore::is_empty(&records)? && nonces.holds_any(true)? {
+                return Err(StoreError::RecordsMissing);
+            }
+        }
+        let writer = Writer::start(records, nonces, self.at_rest.clone(), leftovers)?;
         let readers = Readers::start(&records_path, self.readers)?;
         Ok(SqliteStore {
             readers,
             writer,
+            reader: SqliteReader::beside(self.directory),
+            at_rest: self.at_rest,
             _lock: lock,
         })
     }
@@ -117,6 +180,8 @@ pub struct SqliteStore {
     // Dropped in this order: the writer's last checkpoint wants no readers, the lock goes last.
     readers: Readers,
     writer: Writer,
+    reader: SqliteReader,
+    at_rest: AtRest,
     _lock: File,
 }
 
@@ -196,9 +261,10 @@ impl MetadataStore for SqliteStore {
     }
 
     fn list_slots(&self, caller: Caller) -> StoreFuture<'_, Vec<HeldSlot>> {
+        let at_rest = self.at_rest.clone();
         Box::pin(
             self.readers
-                .submit(move |connection| slots::list(connection, &caller)),
+                .submit(move |connection| slots::list(connection, &at_rest, &caller)),
         )
     }
 
@@ -207,7 +273,10 @@ impl MetadataStore for SqliteStore {
             connection
                 .prepare_cached("SELECT checked_at FROM health WHERE id = 1")?
                 .exists([])?;
-            Ok(())
+            match upkeep::restore::under_way(connection)? {
+                Some(_) => Err(StoreError::Restoring),
+                None => Ok(()),
+            }
         });
         let write = self.writer.submit(None, move |transaction| {
             transaction
@@ -265,11 +334,67 @@ impl MailboxStore for SqliteStore {
     }
 }
 
+impl StoreReader for SqliteStore {
+    fn stats(&self) -> StoreFuture<'_, StoreStats> {
+        self.reader.stats()
+    }
+
+    fn dump(&self, entries: mpsc::Sender<DumpEntry>) -> StoreFuture<'_, ()> {
+        self.reader.dump(entries)
+    }
+
+    fn dump_nonces(&self, nonces: mpsc::Sender<DumpedNonce>) -> StoreFuture<'_, ()> {
+        self.reader.dump_nonces(nonces)
+    }
+
+    fn hold_nonces(
+        &self,
+        named: Vec<(Tenant, AccountId, NonceHash)>,
+    ) -> StoreFuture<'_, Vec<bool>> {
+        self.reader.hold_nonces(named)
+    }
+}
+
+impl UpkeepStore for SqliteStore {
+    fn begin_restore(&self, backup: [u8; 32]) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.submit(None, move |transaction| {
+            upkeep::restore::begin(transaction.records, &backup)
+        }))
+    }
+
+    fn load(&self, entries: Vec<DumpEntry>) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.submit(None, move |transaction| {
+            upkeep::load::entries(transaction.records, &entries)
+        }))
+    }
+
+    fn load_nonces(&self, nonces: Vec<DumpedNonce>) -> StoreFuture<'_, u64> {
+        Box::pin(self.writer.submit(None, move |transaction| {
+            upkeep::load::nonces(transaction, nonces)
+        }))
+    }
+
+    fn finish_restore(&self) -> StoreFuture<'_, ()> {
+        Box::pin(self.writer.submit(None, move |transaction| {
+            upkeep::restore::finish(transaction.records)
+        }))
+    }
+
+    fn prune(&self, now: u64) -> StoreFuture<'_, Pruned> {
+        Box::pin(upkeep::prune::all(&self.writer, now))
+    }
+
+    fn reseal(&self) -> StoreFuture<'_, Resealed> {
+        Box::pin(upkeep::reseal::all(&self.writer))
+    }
+}
+
 impl SlotStore for SqliteStore {
     fn load_slot(&self, slot: SlotId) -> StoreFuture<'_, Option<StoredSlot>> {
+        let at_rest = self.at_rest.clone();
         Box::pin(
             self.readers
-                .submit(move |connection| slots::load(connection, slot)),
+                .submit(move |connection| slots::load(connection, &at_rest, slot)),
         )
     }
 

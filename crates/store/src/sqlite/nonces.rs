@@ -1,9 +1,12 @@
 //! The nonce store: a database file of its own with one connection, used by the writer thread alone.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use trefoil_protocol::bytes::{AccountId, SealedNonce};
 use trefoil_protocol::tenant::Tenant;
 
+use super::schema::BUSY_TIMEOUT;
 use crate::error::StoreError;
 use crate::values::NonceKey;
 
@@ -108,7 +111,70 @@ impl NonceDb {
                 ])?;
         }
         transaction.commit()?;
-        truncate_log(&self.connection)
+        truncate_log_soon(&self.connection)
+    }
+
+    /// Writes, as already settled, those that are not held; gives how many.
+    pub(super) fn write_settled(&self, nonces: &[NewNonce]) -> Result<u64, StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let mut written = 0;
+        for NewNonce { key, sealed } in nonces {
+            // One that is damaged is replaced: the hash says what it has to be.
+            let held = matches!(self.read(key), Ok(Some(_)));
+            if held {
+                continue;
+            }
+            transaction
+                .prepare_cached(
+                    "INSERT INTO nonces (tenant, account_id, nonce_hash, sealed, settled) VALUES (?1, ?2, ?3, ?4, 1)
+                     ON CONFLICT (tenant, account_id, nonce_hash) DO UPDATE SET sealed = excluded.sealed, settled = 1",
+                )?
+                .execute(params![
+                    key.tenant.as_str(),
+                    key.account_id.as_bytes(),
+                    key.hash.as_bytes(),
+                    sealed.as_bytes()
+                ])?;
+            written += 1;
+        }
+        transaction.commit()?;
+        Ok(written)
+    }
+
+    /// The names that follow `last`, at most so many, in order.
+    pub(super) fn names_after(
+        &self,
+        last: Option<&NonceKey>,
+        limit: u32,
+    ) -> Result<Vec<NonceKey>, StoreError> {
+        let (tenant, account, hash) = match last {
+            Some(last) => (
+                last.tenant.as_str(),
+                last.account_id.as_bytes().to_vec(),
+                last.hash.as_bytes().to_vec(),
+            ),
+            None => ("", Vec::new(), Vec::new()),
+        };
+        let mut statement = self.connection.prepare_cached(
+            "SELECT tenant, account_id, nonce_hash FROM nonces
+             WHERE (tenant, account_id, nonce_hash) > (?1, ?2, ?3)
+             ORDER BY tenant, account_id, nonce_hash LIMIT ?4",
+        )?;
+        let mut rows = statement.query(params![tenant, account, hash, limit])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            keys.push(super::rows::nonce_key(row)?);
+        }
+        Ok(keys)
+    }
+
+    /// Whether there is a nonce, or one that a record has named.
+    pub(super) fn holds_any(&self, only_settled: bool) -> Result<bool, StoreError> {
+        let any = match only_settled {
+            true => "SELECT 1 FROM nonces WHERE settled = 1 LIMIT 1",
+            false => "SELECT 1 FROM nonces LIMIT 1",
+        };
+        Ok(self.connection.prepare_cached(any)?.exists([])?)
     }
 
     /// Nonces of transactions whose end was not seen.
@@ -123,6 +189,18 @@ impl NonceDb {
         }
         Ok(keys)
     }
+}
+
+/// How long the writer waits for readers to cut its log. A backup reads for long, and everybody waits for the writer: rather
+/// try again later.
+const SHORT_WAIT: Duration = Duration::from_millis(100);
+
+/// As [`truncate_log`], without waiting long for readers.
+pub(super) fn truncate_log_soon(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(SHORT_WAIT)?;
+    let cut = truncate_log(connection);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    cut
 }
 
 /// Copies the write-ahead log into the database and cuts it to nothing, so that old pages are gone from it.

@@ -37,7 +37,7 @@ impl Schema {
 
 pub(super) const RECORDS: Schema = Schema {
     application_id: 0x5472_6672,
-    steps: &[RECORDS_1, RECORDS_SLOTS, RECORDS_MAILBOXES],
+    steps: &[RECORDS_1, RECORDS_SLOTS, RECORDS_MAILBOXES, RECORDS_RESTORE],
 };
 pub(super) const NONCES: Schema = Schema {
     application_id: 0x5472_666e,
@@ -171,6 +171,14 @@ CREATE INDEX mailboxes_of_account ON mailboxes (tenant, account_id, open);
 CREATE INDEX mailboxes_by_end ON mailboxes (open, expires);
 ";
 
+const RECORDS_RESTORE: &str = "
+-- One row while the store is being restored: SHA-256 of the backup. As long as it is there nobody is served.
+CREATE TABLE restoring (
+    id INTEGER PRIMARY KEY,
+    backup BLOB NOT NULL
+);
+";
+
 const NONCES_1: &str = "
 -- settled = 0: written for a record transaction whose end was not seen yet; looked at again after a crash.
 CREATE TABLE nonces (
@@ -257,6 +265,21 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     Ok(())
+}
+
+/// Opens a file that another process may have open, for whoever reads all of it: only in the newest version.
+pub(super) fn open_beside(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
+    let connection = open_reader(path)?;
+    let (found, known) = versions(&connection, schema)?;
+    if found < known {
+        return Err(StoreError::OlderSchema { found, known });
+    }
+    Ok(connection)
+}
+
+/// Version of the tables, as this software writes them.
+pub(super) fn newest(schema: &Schema) -> u32 {
+    u32::try_from(schema.steps.len()).unwrap_or(u32::MAX)
 }
 
 /// Whether the open file is one of this kind, in a version that is known.
@@ -363,7 +386,12 @@ mod tests {
             .execute("INSERT INTO tombstones VALUES ('t', x'00', 1)", [])
             .unwrap();
         let upgraded = open_writer(&path, &RECORDS, None).unwrap();
-        for (table, rows) in [("tombstones", 1), ("slots", 0), ("mailboxes", 0)] {
+        for (table, rows) in [
+            ("tombstones", 1),
+            ("slots", 0),
+            ("mailboxes", 0),
+            ("restoring", 0),
+        ] {
             let count: i64 = upgraded
                 .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
                     row.get(0)

@@ -9,7 +9,7 @@ use crate::model::{Caller, NewSession, Session, StatementUse, TokenHash};
 use crate::values::{decode_proven, encode_proven, from_sql, level_from_sql, level_to_sql, time};
 
 /// For how long an ended session is still told apart from one that never was, in seconds.
-const ENDED_KEPT: u64 = 3600;
+pub(super) const ENDED_KEPT: u64 = 3600;
 /// Rows of ended things that one login clears away at most: more than it adds, so that they never pile up.
 const CLEARED_PER_CALL: i64 = 40;
 

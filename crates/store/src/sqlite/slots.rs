@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::sessions;
 use super::writer::Transaction;
+use crate::at_rest::{AtRest, Place};
 use crate::error::StoreError;
 use crate::model::{Caller, SLOTS_EVER, SLOTS_HELD};
 use crate::slot_store::StoredSlot;
@@ -48,19 +49,21 @@ impl Replacement {
 
 pub(super) fn load(
     connection: &Connection,
+    at_rest: &AtRest,
     slot: SlotId,
 ) -> Result<Option<StoredSlot>, StoreError> {
-    Ok(connection
-        .prepare_cached("SELECT version, record FROM slots WHERE slot_id = ?1")?
-        .query_row(params![slot.as_bytes()], stored)
-        .optional()?)
+    let found = connection
+        .prepare_cached("SELECT slot_id, version, record FROM slots WHERE slot_id = ?1")?
+        .query_row(params![slot.as_bytes()], SlotRow::read)
+        .optional()?;
+    found.map(|row| row.open(at_rest)).transpose()
 }
 
 pub(super) fn replace(
     transaction: &mut Transaction<'_>,
     replacement: &Replacement,
 ) -> Result<(), StoreError> {
-    put(transaction.records, replacement)
+    put(transaction.records, &transaction.at_rest, replacement)
 }
 
 pub(super) fn enrol(
@@ -71,10 +74,10 @@ pub(super) fn enrol(
     let Caller {
         tenant, account_id, ..
     } = caller;
-    let records = transaction.records;
+    let (records, at_rest) = (transaction.records, &transaction.at_rest);
     sessions::check(records, caller)?;
     let content = enrolment.content();
-    let held = match load(records, content.slot)? {
+    let held = match load(records, at_rest, content.slot)? {
         // Also the same bytes: whoever replays them has not dealt this slot.
         Some(_) if !is_of(records, caller, content.slot)? => return Err(SlotError::Taken.into()),
         Some(held) => Some(read(&held)?),
@@ -103,14 +106,18 @@ pub(super) fn enrol(
             content.slot.as_bytes(),
             tenant.as_str(),
             account_id.as_bytes(),
-            record.expose_bytes().as_slice()
+            at_rest.seal(Place::Slot(content.slot), &record.expose_bytes())?
         ])?;
     Ok(())
 }
 
-pub(super) fn list(connection: &Connection, caller: &Caller) -> Result<Vec<HeldSlot>, StoreError> {
+pub(super) fn list(
+    connection: &Connection,
+    at_rest: &AtRest,
+    caller: &Caller,
+) -> Result<Vec<HeldSlot>, StoreError> {
     sessions::check(connection, caller)?;
-    let held = held_by(connection, &caller.tenant, caller.account_id)?;
+    let held = held_by(connection, at_rest, &caller.tenant, caller.account_id)?;
     let listed = held.into_iter().map(|(_, record)| HeldSlot {
         slot: record.slot(),
         list: record.list().clone(),
@@ -120,16 +127,17 @@ pub(super) fn list(connection: &Connection, caller: &Caller) -> Result<Vec<HeldS
 
 /// Puts lists in force at those slots that the account has here and that were not deleted.
 pub(super) fn take_lists(
-    records: &Connection,
+    transaction: &Transaction<'_>,
     caller: &Caller,
     lists: &[Signed<GuessList>],
 ) -> Result<(), StoreError> {
+    let (records, at_rest) = (transaction.records, &transaction.at_rest);
     for list in lists {
         let slot = list.stated_slot().map_err(SlotError::from)?;
         if !is_of(records, caller, slot)? {
             continue;
         }
-        let Some(held) = load(records, slot)? else {
+        let Some(held) = load(records, at_rest, slot)? else {
             continue;
         };
         let record = read(&held)?;
@@ -137,7 +145,7 @@ pub(super) fn take_lists(
             continue;
         }
         if let Some(next) = record.take_list(list)?.record {
-            put(records, &Replacement::of(&next, held.version))?;
+            put(records, at_rest, &Replacement::of(&next, held.version))?;
         }
     }
     Ok(())
@@ -145,17 +153,23 @@ pub(super) fn take_lists(
 
 /// Ends all slots of an account; their ids stay refused.
 pub(super) fn end_all(
-    records: &Connection,
+    transaction: &Transaction<'_>,
     tenant: &Tenant,
     account_id: AccountId,
 ) -> Result<(), StoreError> {
-    for (version, record) in held_by(records, tenant, account_id)? {
-        put(records, &Replacement::of(&record.ended(), version))?;
+    let (records, at_rest) = (transaction.records, &transaction.at_rest);
+    for (version, record) in held_by(records, at_rest, tenant, account_id)? {
+        put(records, at_rest, &Replacement::of(&record.ended(), version))?;
     }
     Ok(())
 }
 
-fn put(records: &Connection, replacement: &Replacement) -> Result<(), StoreError> {
+fn put(
+    records: &Connection,
+    at_rest: &AtRest,
+    replacement: &Replacement,
+) -> Result<(), StoreError> {
+    let stored = at_rest.seal(Place::Slot(replacement.slot), &replacement.bytes)?;
     let replaced = records
         .prepare_cached(
             "UPDATE slots SET version = version + 1, held = ?3, record = ?4
@@ -165,7 +179,7 @@ fn put(records: &Connection, replacement: &Replacement) -> Result<(), StoreError
             replacement.slot.as_bytes(),
             to_sql(replacement.expected),
             replacement.held,
-            replacement.bytes.as_slice()
+            stored
         ])?;
     if replaced == 0 {
         return Err(StoreError::SlotChanged);
@@ -187,27 +201,48 @@ fn is_of(connection: &Connection, caller: &Caller, slot: SlotId) -> Result<bool,
 
 fn held_by(
     connection: &Connection,
+    at_rest: &AtRest,
     tenant: &Tenant,
     account_id: AccountId,
 ) -> Result<Vec<(u64, SlotRecord)>, StoreError> {
     connection
         .prepare_cached(
-            "SELECT version, record FROM slots
+            "SELECT slot_id, version, record FROM slots
              WHERE tenant = ?1 AND account_id = ?2 AND held = 1 ORDER BY slot_id",
         )?
-        .query_map(params![tenant.as_str(), account_id.as_bytes()], stored)?
-        .map(|held| {
-            let held = held?;
+        .query_map(
+            params![tenant.as_str(), account_id.as_bytes()],
+            SlotRow::read,
+        )?
+        .map(|row| {
+            let held = row?.open(at_rest)?;
             Ok((held.version, read(&held)?))
         })
         .collect()
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSlot> {
-    Ok(StoredSlot {
-        version: from_sql(row.get(0)?),
-        bytes: Zeroizing::new(row.get(1)?),
-    })
+/// A row as it lies there, sealed where the store seals.
+struct SlotRow {
+    slot: SlotId,
+    version: u64,
+    record: Zeroizing<Vec<u8>>,
+}
+
+impl SlotRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            slot: SlotId::from_bytes(row.get(0)?),
+            version: from_sql(row.get(1)?),
+            record: Zeroizing::new(row.get(2)?),
+        })
+    }
+
+    fn open(self, at_rest: &AtRest) -> Result<StoredSlot, StoreError> {
+        Ok(StoredSlot {
+            version: self.version,
+            bytes: at_rest.open(Place::Slot(self.slot), &self.record)?,
+        })
+    }
 }
 
 fn read(stored: &StoredSlot) -> Result<SlotRecord, StoreError> {

@@ -18,8 +18,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-use super::nonces::{NewNonce, NonceDb, truncate_log};
+use super::nonces::{NewNonce, NonceDb, truncate_log_soon};
 use super::rows;
+use crate::at_rest::AtRest;
 use crate::error::StoreError;
 use crate::values::NonceKey;
 
@@ -38,6 +39,7 @@ const ERASED_AT_ONCE: usize = 1000;
 pub(super) struct Transaction<'a> {
     pub(super) records: &'a Connection,
     pub(super) nonces: &'a NonceDb,
+    pub(super) at_rest: AtRest,
     ended: Vec<NonceKey>,
 }
 
@@ -56,6 +58,11 @@ impl Transaction<'_> {
             ])?;
         self.ended.push(key);
         Ok(())
+    }
+
+    /// Has a nonce erased after this transaction unless a record names it then. Where the process ends before, it stays.
+    pub(super) fn erase_unnamed(&mut self, key: NonceKey) {
+        self.ended.push(key);
     }
 }
 
@@ -78,16 +85,30 @@ struct Job {
     run: Run,
 }
 
+/// What becomes of nonces that an earlier process wrote and no record names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leftovers {
+    Erase,
+    /// While records come back nothing can be said about which nonces they will name.
+    Keep,
+}
+
 /// The way to the writer thread. Dropping it finishes the queued jobs and closes the files.
 pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    at_rest: AtRest,
 }
 
 impl Writer {
     /// Starts the thread, after finishing what an earlier process left behind.
-    pub(super) fn start(records: Connection, nonces: NonceDb) -> Result<Self, StoreError> {
-        let state = State::recover(records, nonces)?;
+    pub(super) fn start(
+        records: Connection,
+        nonces: NonceDb,
+        at_rest: AtRest,
+        leftovers: Leftovers,
+    ) -> Result<Self, StoreError> {
+        let state = State::recover(records, nonces, leftovers)?;
         let (sender, receiver) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("trefoil-store-writer".to_owned())
@@ -96,6 +117,7 @@ impl Writer {
         Ok(Self {
             jobs: Some(sender),
             thread: Some(thread),
+            at_rest,
         })
     }
 
@@ -110,12 +132,14 @@ impl Writer {
         F: FnOnce(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel::<Result<T, StoreError>>();
+        let at_rest = self.at_rest.clone();
         let run: Run = Box::new(move |open| {
             let mut ended = Vec::new();
             let result = open.and_then(|(records, nonces)| {
                 let mut transaction = Transaction {
                     records,
                     nonces,
+                    at_rest,
                     ended: Vec::new(),
                 };
                 let result = operation(&mut transaction);
@@ -172,8 +196,15 @@ struct State {
 }
 
 impl State {
-    fn recover(records: Connection, nonces: NonceDb) -> Result<Self, StoreError> {
-        let to_check = nonces.unsettled()?;
+    fn recover(
+        records: Connection,
+        nonces: NonceDb,
+        leftovers: Leftovers,
+    ) -> Result<Self, StoreError> {
+        let to_check = match leftovers {
+            Leftovers::Keep => Vec::new(),
+            Leftovers::Erase => nonces.unsettled()?,
+        };
         let to_erase = outbox(&records)?;
         let mut state = Self {
             records,
@@ -343,7 +374,7 @@ impl State {
             self.log_dirty = true;
         }
         if self.log_dirty {
-            truncate_log(&self.records)?;
+            truncate_log_soon(&self.records)?;
             self.log_dirty = false;
         }
         Ok(())

@@ -10,7 +10,7 @@ use std::path::Path;
 use serde_json::json;
 use trefoil::{Clock as _, Environment};
 use trefoil_client::SystemClock;
-use trefoil_metadata_server::{Config, Limits, MetadataServer};
+use trefoil_metadata_server::{Config, Limits, MetadataServer, openapi_json};
 
 use self::settings::{Place, Settings};
 use self::store::open_store;
@@ -24,6 +24,10 @@ use crate::ui::Ui;
 pub(crate) async fn run(ui: Ui, arguments: ServeMetadata) -> Result<(), Failure> {
     if let Some(path) = &arguments.new_permit_key {
         return new_permit_key(ui, path);
+    }
+    if arguments.openapi {
+        ui.document(openapi_json());
+        return Ok(());
     }
     crate::serving::log(ui);
     let (check_only, until_stdin_closes) = (arguments.check_config, arguments.until_stdin_closes);

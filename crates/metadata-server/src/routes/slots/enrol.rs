@@ -10,10 +10,39 @@ use super::permit_key;
 use crate::access::{InSession, OfSlot};
 use crate::body::Json;
 use crate::guard;
+use crate::openapi::{ANY, AccountSlotPath, BODY, PATH, SESSION, SLOT, problems};
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
 use crate::tenants::Offer;
 
+problems!(
+    SlotEnrolProblems = [
+        ANY,
+        PATH,
+        BODY,
+        SESSION,
+        SLOT,
+        &[
+            Code::NotOffered,
+            Code::WrongTenant,
+            Code::WrongKey,
+            Code::WrongEvaluator,
+            Code::SlotTaken,
+            Code::BadSlot,
+            Code::TooManySlots,
+        ]
+    ]
+);
+
+/// Take in the server's part of a slot and permit it at the nodes
+#[utoipa::path(
+    put, path = "/v1/{tenant}/accounts/{account}/slots/{slot}", tag = "slots",
+    operation_id = "slot_enrol",
+    params(AccountSlotPath),
+    request_body = EnrolRequest,
+    security(("session" = [])),
+    responses((status = 200, description = "taken in", body = EnrolResponse), SlotEnrolProblems)
+)]
 pub(in crate::routes) async fn handle(
     State(server): State<Arc<MetadataServer>>,
     InSession(caller): InSession,

@@ -6,6 +6,7 @@ fn arguments() -> ServeMetadata {
     ServeMetadata {
         config: None,
         check_config: false,
+        openapi: false,
         new_permit_key: None,
         listen: None,
         metrics: None,
