@@ -3,6 +3,7 @@
 mod create;
 mod honest_loss;
 mod knowledge;
+mod loss_under_load;
 mod races;
 mod remove;
 mod restored_ages;

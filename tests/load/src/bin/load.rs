@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a command-line tool talks to its terminal"
 )]
 
@@ -50,7 +51,7 @@ async fn main() -> ExitCode {
     match act(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            println!("{}", json!({ "error": failure.to_string() }));
+            eprintln!("{failure}");
             ExitCode::FAILURE
         }
     }

@@ -110,7 +110,7 @@ impl Client {
                 let ledger = account.ledger();
                 let newest = ledger.newest.1.iter();
                 let known = newest.filter_map(|locator| ledger.keys.get(locator));
-                known.cloned().take(MOST_FACTORS).collect()
+                known.take(MOST_FACTORS).cloned().collect()
             };
             let keys = if keys.is_empty() {
                 vec![account.social.clone()]

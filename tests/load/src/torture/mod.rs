@@ -269,7 +269,7 @@ fn blow(kind: Kind, round: usize, rounds: usize) -> Blow {
     match kind {
         Kind::Sqlite => Blow::Server,
         Kind::Postgres if round + 1 == rounds || round % 10 == 9 => Blow::FailOver,
-        Kind::Postgres if round % 2 == 0 => Blow::Database,
+        Kind::Postgres if round.is_multiple_of(2) => Blow::Database,
         Kind::Postgres => Blow::Server,
     }
 }
