@@ -3,12 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use trefoil::{EthereumAddress, LoginError, RecoveryPhrase, RollbackError, Tenant};
+use trefoil::{
+    EthereumAddress, LoginError, RecoveryPhrase, RestoreError, RollbackError, Tenant, open_kit,
+};
 use trefoil_metadata_server::upkeep::{self, AccountName, Restore, RestoreReport};
 use trefoil_store::{AtRest, SqliteOptions, StoreError};
 use trefoil_testkit::servers::World;
 
-use crate::common::{Phone, create, log_in, needs_factors, open, ready, rolled_back, upgrade};
+use crate::common::{
+    Owner, Phone, create, log_in, needs_factors, open, ready, rolled_back, social_factor, upgrade,
+};
 
 const DAY: u64 = 24 * 3600;
 /// The operator's clock at the loss, unix seconds.
@@ -52,6 +56,16 @@ impl User {
         let locked = log_in(&Phone::new().app(world), world, self.name).await;
         let opened = locked.unwrap().open().await;
         assert!(opened.is_err(), "{}: {opened:?}", self.name);
+    }
+
+    /// Nor does the own phone: the key is in no record that anybody still has all parts of.
+    async fn waits_on_the_own_phone_too(&self, world: &World) {
+        let old = rolled_back(open(&self.phone.app(world), world, self.name).await);
+        let restored = old.restore_after_warning().await;
+        assert!(
+            matches!(restored, Err(RestoreError::Open(_))),
+            "{restored:?}"
+        );
     }
 
     /// The own phone knows better than the server, and puts back what it knows.
@@ -114,6 +128,28 @@ fn sorted(users: &[&User]) -> Vec<AccountName> {
     names
 }
 
+/// Adds another phrase and gives its words.
+async fn second_phrase(owner: &Owner, world: &World) -> String {
+    let mut account = owner.account(world).await;
+    let mut draft = account.change();
+    draft.recovery_phrase("second paper").unwrap();
+    let words = draft.recovery_phrase_words().unwrap().to_string();
+    draft.prove_recovery_phrase(&words).unwrap();
+    draft.commit().await.unwrap();
+    words
+}
+
+/// Whether login and these words open the account, on a phone that never saw it.
+async fn opens_by(world: &World, owner: &Owner, words: &str) -> bool {
+    let mut pending = needs_factors(open(&Phone::new().app(world), world, owner.name).await);
+    let phrase = RecoveryPhrase::parse(words).unwrap();
+    if pending.provide(phrase).await.is_err() {
+        return false;
+    }
+    let account = ready(pending.open().await.unwrap());
+    account.ethereum_address() == owner.address
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_and_nonces_of_different_ages() {
     let mut world = World::start().await.unwrap();
@@ -135,10 +171,13 @@ async fn records_and_nonces_of_different_ages() {
     let steady = User::new(&world, "steady").await;
     let upgraded = User::new(&world, "upgraded").await;
     let deleted = User::new(&world, "deleted").await;
+    let spread = Owner::new(&world, "spread").await;
     back_up(&world, "old", LOSS - 6 * DAY).await;
     let mut account = ready(open(&upgraded.phone.app(&world), &world, "upgraded").await);
     let words = upgrade(&mut account).await;
+    let kit = account.recovery_kit().await.unwrap();
     drop(account);
+    let new_words = second_phrase(&spread, &world).await;
     ready(open(&deleted.phone.app(&world), &world, "deleted").await)
         .delete()
         .await
@@ -156,7 +195,7 @@ async fn records_and_nonces_of_different_ages() {
         Err(StoreError::RecordsMissing)
     ));
     let report = restored(&mut world, Restore::new(file("old.records"))).await;
-    assert_eq!((report.accounts, report.nonces_named), (3, 3));
+    assert_eq!((report.accounts, report.nonces_named), (4, 3));
     assert_eq!(report.without_nonce, sorted(&[&upgraded, &deleted]));
     steady.opens_in_one_click(&world).await;
     upgraded.waits(&world).await;
@@ -166,13 +205,20 @@ async fn records_and_nonces_of_different_ages() {
         gone.unwrap_err(),
         LoginError::Rollback(RollbackError::Gone { seen: 1 })
     ));
-    upgraded.restores(&world).await;
-    let mut pending = needs_factors(open(&Phone::new().app(&world), &world, "upgraded").await);
+    upgraded.waits_on_the_own_phone_too(&world).await;
+    // The kit from after the upgrade is another matter: with two factors it needs no server.
+    let social = social_factor(&Phone::new().app(&world), &world, "upgraded").await;
     let phrase = RecoveryPhrase::parse(&words).unwrap();
-    pending.provide(phrase).await.unwrap();
-    let account = ready(pending.open().await.unwrap());
-    assert_eq!(account.ethereum_address(), upgraded.address);
-    drop(account);
+    let offline = open_kit(&kit, [social.into(), phrase.into()]).unwrap();
+    assert_eq!(offline.ethereum_address(), upgraded.address);
+    // An account that needs no nonce opens with the factors of then; the one that came since waits for the owner's phone.
+    let elsewhere = spread.account_elsewhere(&world).await;
+    assert_eq!(elsewhere.ethereum_address(), spread.address);
+    drop(elsewhere);
+    assert!(!opens_by(&world, &spread, &new_words).await);
+    let old = rolled_back(open(&spread.phone.app(&world), &world, "spread").await);
+    ready(old.restore_after_warning().await.unwrap());
+    assert!(opens_by(&world, &spread, &new_words).await);
 
     // 2. Records of then with the nonces of then: everything is as it was then, until the owner's phone knows better.
     world.metadata.kill().await;
@@ -183,20 +229,25 @@ async fn records_and_nonces_of_different_ages() {
     for user in [&steady, &upgraded, &deleted] {
         user.opens_in_one_click(&world).await;
     }
+    upgraded.restores(&world).await;
+    let pending = needs_factors(open(&Phone::new().app(&world), &world, "upgraded").await);
+    assert_eq!(pending.missing(), 1, "one-click no more");
 
     // 3. Records of now with the nonces of then: whoever came since lacks a nonce; what was ended does not come back.
     world.metadata.kill().await;
     remove(&directory, &[""]);
     let plan = Restore::new(file("new.records")).nonces(file("old.nonces"));
     let report = restored(&mut world, plan).await;
-    assert_eq!((report.accounts, report.tombstones), (3, 1));
+    assert_eq!((report.accounts, report.tombstones), (4, 1));
     assert_eq!(report.without_nonce, sorted(&[&late]));
     assert_eq!(report.nonces_loaded, 1);
     steady.opens_in_one_click(&world).await;
     late.waits(&world).await;
     let pending = needs_factors(open(&Phone::new().app(&world), &world, "upgraded").await);
     assert_eq!(pending.missing(), 1);
-    let own = ready(open(&upgraded.phone.app(&world), &world, "upgraded").await);
+    // Its phone has seen its own restore meanwhile, and repeats it.
+    let old = rolled_back(open(&upgraded.phone.app(&world), &world, "upgraded").await);
+    let own = ready(old.restore_after_warning().await.unwrap());
     assert_eq!(own.ethereum_address(), upgraded.address);
     drop(own);
 

@@ -88,7 +88,8 @@ pub struct RestoreReport {
     pub nonces_named: u64,
     /// Nonces that came from backups; the others were there.
     pub nonces_loaded: u64,
-    /// The accounts whose record names a nonce that is not there. Each opens again once a device of its owner restores it.
+    /// The accounts whose record names a nonce that is not there. No factor opens them before a backup with that nonce, or with
+    /// a newer record, is found; their owners have what they exported.
     pub without_nonce: Vec<AccountName>,
     /// What does not hold together and was accepted.
     pub problems: Vec<Problem>,

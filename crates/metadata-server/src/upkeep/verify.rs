@@ -33,7 +33,8 @@ pub struct VerifyReport {
     pub nonces_named: u64,
     /// What does not hold together.
     pub problems: Vec<Problem>,
-    /// The accounts whose record names a nonce that is not there. They open again once a device of their owner restores them.
+    /// The accounts whose record names a nonce that is not there. No factor opens them before a backup with that nonce, or with
+    /// a newer record, is found; their owners have what they exported.
     pub without_nonce: Vec<AccountName>,
 }
 

@@ -65,13 +65,13 @@ fn text(found: &VerifyReport) -> String {
     text
 }
 
-/// The accounts that wait for their owner's device.
+/// The accounts that do not open.
 pub(super) fn without_nonce(named: u64, names: &[upkeep::AccountName]) -> String {
     match names.len() {
         0 => format!("\nEach of the {named} nonces that records name is there."),
         count => format!(
-            "\n{count} of the {named} nonces that records name are missing. These accounts open again once a device of their \
-             owner restores them:\n{}",
+            "\n{count} of the {named} nonces that records name are missing. No factor opens these accounts before a backup with \
+             their nonce, or with a newer record, is found:\n{}",
             report::names(names)
         ),
     }
