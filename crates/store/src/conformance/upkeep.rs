@@ -1,11 +1,13 @@
 //! What an operator does to a store: counting, dumping, restoring, pruning, sealing anew.
 
 mod dumping;
+mod history;
 mod pruning;
 mod restoring;
 mod sealing;
 
 pub use dumping::*;
+pub use history::*;
 pub use pruning::*;
 pub use restoring::*;
 pub use sealing::*;
@@ -65,6 +67,7 @@ macro_rules! upkeep_conformance_checks {
             everything_is_counted
             a_dump_restores_every_answer
             a_dump_is_one_snapshot
+            a_year_of_history_leaves_an_account_its_size
             a_dump_that_nobody_listens_to_ends
             a_load_is_whole_and_repeatable
             a_load_refuses_what_is_there
