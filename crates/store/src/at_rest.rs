@@ -241,6 +241,8 @@ fn split(stored: &[u8]) -> Result<Option<(&str, &[u8])>, StoreError> {
 
 #[cfg(all(test, feature = "conformance"))]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
 

@@ -219,7 +219,7 @@ mod tests {
         made.replace(&path).unwrap();
         let mut read = KeyFile::read(&path).unwrap().unwrap();
         assert_eq!(read.current(), first);
-        assert_eq!(read.others(), [second.clone()]);
+        assert_eq!(read.others(), [second.as_str()]);
         assert!(read.use_newest());
         assert_eq!(
             (read.current(), read.others()),

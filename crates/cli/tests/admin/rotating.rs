@@ -49,7 +49,7 @@ fn keys_are_replaced_while_the_pin_goes_on_working() {
     ];
     world.wallet("laptop", &add).ok();
     let first = key_file(&world)["current"].as_str().unwrap().to_owned();
-    assert_eq!(under(&world), std::slice::from_ref(&first));
+    assert_eq!(under(&world), [first.as_str()]);
     for key in key_file(&world)["keys"].as_array().unwrap() {
         world.forbid(key["key"].as_str().unwrap());
     }
@@ -63,7 +63,7 @@ fn keys_are_replaced_while_the_pin_goes_on_working() {
         (&json!(1), &json!(1))
     );
     assert_eq!(rotated["old_keys"], json!([first]));
-    assert_eq!(under(&world), std::slice::from_ref(&second));
+    assert_eq!(under(&world), [second.as_str()]);
     assert_eq!(key_file(&world)["keys"].as_array().unwrap().len(), 2);
     let forgot = admin(&world, "rotate", &["--no-new-key", "--forget-old"]).ok();
     assert_eq!(
@@ -80,7 +80,7 @@ fn keys_are_replaced_while_the_pin_goes_on_working() {
     let third = prepared["key"].as_str().unwrap().to_owned();
     assert_eq!(prepared["current"], second);
     assert_eq!(admin(&world, "rotate", &[]).ok()["current"], third);
-    assert_eq!(under(&world), std::slice::from_ref(&third));
+    assert_eq!(under(&world), [third.as_str()]);
 
     // The keys are lost: no guess is answered, and what says so names the key.
     let keys = world.path("dev/metadata/sealing.keys");

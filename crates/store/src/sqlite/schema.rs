@@ -402,6 +402,27 @@ mod tests {
     }
 
     #[test]
+    fn whoever_reads_beside_a_server_upgrades_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("records.db");
+        let earlier = RECORDS.up_to(RECORDS.steps.len() - 1);
+        drop(open_writer(&path, &earlier, None).unwrap());
+        let error = open_beside(&path, &RECORDS).unwrap_err();
+        assert!(
+            matches!(error, StoreError::OlderSchema { found, known } if found + 1 == known),
+            "{error}"
+        );
+        drop(open_beside(&path, &earlier).unwrap());
+        assert!(matches!(
+            open_beside(&path, &NONCES),
+            Err(StoreError::ForeignFile)
+        ));
+        drop(open_writer(&path, &RECORDS, None).unwrap());
+        let reader = open_beside(&path, &RECORDS).unwrap();
+        assert!(reader.execute("DELETE FROM tombstones", []).is_err());
+    }
+
+    #[test]
     fn opening_again_keeps_the_data() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("records.db");

@@ -39,11 +39,13 @@ pub async fn everything_is_counted<B: UpkeepBackend>(backend: &B, _: &B) {
 }
 
 fn accounts(entries: &[DumpEntry]) -> Vec<&DumpedAccount> {
-    let account = |entry| match entry {
-        &DumpEntry::Account(ref account) => Some(&**account),
-        DumpEntry::Tombstone { .. } => None,
-    };
-    entries.iter().filter_map(account).collect()
+    let mut accounts = Vec::new();
+    for entry in entries {
+        if let DumpEntry::Account(account) = entry {
+            accounts.push(&**account);
+        }
+    }
+    accounts
 }
 
 /// A store that a dump was loaded into answers as the first one did.
