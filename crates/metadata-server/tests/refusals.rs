@@ -102,9 +102,7 @@ async fn every_refused_request_leaves_the_databases_as_they_were() {
     let taken = Wallet::one_click("acme", 41, 1);
     let again = Wallet::one_click("acme", 1, 42);
     let closed = Wallet::one_click("closed", 43, 43);
-    let more = wallet
-        .next()
-        .with_factors(&[(1, 1), (2, 2), (3, 3), (9, 77)]);
+    let more = wallet.with_factors(&[(1, 1), (2, 2), (3, 3), (9, 77)]);
     let mut request = more.commit_request(&wallet);
     request.envelopes.clear();
     let without_envelopes = more.commit_call(&wallet, &session).without("content-type");
