@@ -23,6 +23,7 @@ mod postgres;
 mod process;
 mod repo;
 mod report;
+mod schemathesis;
 mod test;
 mod tools;
 
@@ -38,6 +39,7 @@ usage: cargo xtask <command>
 
   test                 every test: workspace, doctests, keychain, fuzz targets, book and README
   oidc-provider        what the tests of the login in the browser need, for running them alone
+  schemathesis         requests made up from the metadata server's API document, against a running one
   lint                 formatting, clippy with warnings denied, licences and duplicate crates
   doc                  API documentation with warnings denied
   no-std               the ground-floor crates against a sysroot without std
@@ -76,6 +78,7 @@ fn run(command: &str, args: &[String]) -> Result<(), Failure> {
     }
     match command {
         "test" => test::run(&repo),
+        "schemathesis" => schemathesis::check(&repo),
         "oidc-provider" => oidc_provider::prepare(&repo).map(drop),
         "lint" => lint::run(&repo),
         "doc" => doc::run(&repo),

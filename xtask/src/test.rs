@@ -3,7 +3,9 @@
 use crate::keychain::Session;
 use crate::process::watch;
 use crate::report::{Report, Tally};
-use crate::{Failure, book, fuzz, oidc_provider, postgres, repo::Repo, tools};
+use crate::{
+    Failure, book, fuzz, oidc_provider, postgres, repo::Repo, schemathesis, tools,
+};
 
 /// Installs what is missing, runs everything even where something fails, and closes with `N passed, N failed`.
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
@@ -11,6 +13,7 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
     postgres::prepare()?;
     let session = Session::prepare()?;
     let provider = oidc_provider::prepare(repo)?;
+    let made_up = schemathesis::prepare(repo)?;
     let mut report = Report::default();
 
     report.part("workspace and keychain", || {
@@ -19,6 +22,7 @@ pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {
         let mut cargo = repo.cargo(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]);
         cargo.env("PATH", tools::path_with(&nextest)?);
         cargo.env(oidc_provider::VARIABLE, &provider);
+        cargo.env(schemathesis::VARIABLE, &made_up);
         let mut wrapped = match &session {
             Some(session) => session.wrap(&cargo),
             None => {

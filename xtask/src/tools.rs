@@ -59,12 +59,18 @@ impl Tool {
     }
 }
 
+/// Python's installer, from Debian where there is none.
+pub(crate) fn require_pip() -> Result<(), Failure> {
+    let pip_works = || output(command("python3").args(["-m", "pip", "--version"])).is_ok();
+    if pip_works() {
+        return Ok(());
+    }
+    apt(&["python3-pip"])
+}
+
 /// Unpacks a pinned wheel into `folder`, without what it depends on.
 pub(crate) fn install_wheel(folder: &Path, wheel: &str, version: &str) -> Result<(), Failure> {
-    let pip_works = || output(command("python3").args(["-m", "pip", "--version"])).is_ok();
-    if !pip_works() {
-        apt(&["python3-pip"])?;
-    }
+    require_pip()?;
     run(command("python3")
         .args([
             "-m",

@@ -1,6 +1,7 @@
 //! A server that the whole internet may reach: TLS, bounded connections, an end that finishes what was begun.
 
 mod connections;
+mod preamble;
 mod stdin;
 mod tls;
 
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 use serde_json::json;
 
 use self::connections::{Connections, Guard};
+use self::preamble::Preambles;
 use self::stdin::StdinClosed;
 use crate::failure::{Exit, Failure};
 use crate::local::StopSignal;
@@ -66,7 +68,7 @@ impl PublicServer {
             .handle(handle.clone());
         let task = match tls {
             None => {
-                let mut server = server.acceptor(guard);
+                let mut server = server.acceptor(Preambles::new(guard));
                 tune(server.http_builder());
                 tokio::spawn(server.serve(service))
             }
@@ -74,7 +76,7 @@ impl PublicServer {
                 let acceptor = RustlsAcceptor::new(config)
                     .handshake_timeout(HEADER_TIME_LIMIT)
                     .acceptor(guard);
-                let mut server = server.acceptor(acceptor);
+                let mut server = server.acceptor(Preambles::new(acceptor));
                 tune(server.http_builder());
                 tokio::spawn(server.serve(service))
             }

@@ -21,10 +21,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
-use trefoil_metadata_server::{Config, MetadataServer, Tenants};
+use trefoil_metadata_server::{Config, LimitKey, Limits, LimitsConfig, MetadataServer, Tenants};
 use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::tenant::Tenant;
-use trefoil_store::{SqliteOptions, StoreError};
+use trefoil_store::{LimitStore, SqliteOptions, StoreError};
 
 /// What statements must name. The socket's address does not matter: a proxy may stand before it.
 pub const AUDIENCE: &str = "https://meta.example";
@@ -70,8 +70,34 @@ impl Server {
         .await
     }
 
+    /// Serves these tenants, within limits whose buckets lie in `store`.
+    pub async fn start_limited(
+        tenants: Tenants,
+        limits: LimitsConfig,
+        store: Arc<dyn LimitStore>,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let accounts = SqliteOptions::new(directory.path()).open().unwrap();
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let config = Config::new(AUDIENCE, tenants).unwrap();
+        let config = config.body_timeout(Duration::from_millis(300));
+        let limits = Limits::new(limits, Vec::new(), store, LimitKey::derive(&[0xa7; 32]));
+        Self::serve(directory, clock, |now| {
+            let rng = ChaCha20Rng::seed_from_u64(1);
+            MetadataServer::new(config, Arc::new(accounts), now, rng)
+                .with_permit_key(permit_key())
+                .with_limits(limits)
+        })
+        .await
+    }
+
     /// Kills it and starts it on the same files.
-    pub async fn restart(mut self) -> Self {
+    pub async fn restart(self) -> Self {
+        self.restart_with(tenants()).await
+    }
+
+    /// The same, for these tenants.
+    pub async fn restart_with(mut self, tenants: Tenants) -> Self {
         self.task.abort();
         let clock = Arc::clone(&self.clock);
         let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
@@ -83,7 +109,7 @@ impl Server {
                 Err(error) => panic!("{error}"),
             }
         };
-        let config = Config::new(AUDIENCE, tenants()).unwrap();
+        let config = Config::new(AUDIENCE, tenants).unwrap();
         Self::serve(directory, clock, |now| {
             MetadataServer::new(config, Arc::new(store), now, ChaCha20Rng::seed_from_u64(2))
                 .with_permit_key(permit_key())
@@ -136,9 +162,18 @@ impl Server {
 
     /// Every row of every table of both databases, but for what housekeeping writes.
     pub fn dump(&self) -> Vec<String> {
-        let records = dump(&self.directory.path().join("records.db"));
-        let nonces = dump(&self.directory.path().join("nonces.db"));
-        [records, nonces].concat()
+        self.dump_without(&["health", "nonce_erasures"], &["settled"])
+    }
+
+    /// Every row of every table of both databases.
+    pub fn dump_all(&self) -> Vec<String> {
+        self.dump_without(&[], &[])
+    }
+
+    fn dump_without(&self, tables: &[&str], columns: &[&str]) -> Vec<String> {
+        let files = ["records.db", "nonces.db"];
+        let dumps = files.map(|file| dump(&self.directory.path().join(file), tables, columns));
+        dumps.concat()
     }
 }
 
@@ -148,11 +183,11 @@ impl Drop for Server {
     }
 }
 
-fn dump(path: &Path) -> Vec<String> {
+fn dump(path: &Path, without: &[&str], columns_without: &[&str]) -> Vec<String> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
     let tables: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('health', 'nonce_erasures')")
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
         .unwrap()
         .query_map([], |row| row.get(0))
         .unwrap()
@@ -160,6 +195,9 @@ fn dump(path: &Path) -> Vec<String> {
         .unwrap();
     let mut rows = Vec::new();
     for table in tables {
+        if without.contains(&table.as_str()) {
+            continue;
+        }
         let mut statement = connection
             .prepare(&format!("SELECT * FROM {table}"))
             .unwrap();
@@ -170,10 +208,13 @@ fn dump(path: &Path) -> Vec<String> {
             .collect();
         let mut found = statement.query([]).unwrap();
         while let Some(row) = found.next().unwrap() {
-            let columns = names.iter().filter(|name| *name != "settled").map(|name| {
-                let value: Value = row.get(name.as_str()).unwrap();
-                format!("{name}={value:?}")
-            });
+            let columns = names
+                .iter()
+                .filter(|name| !columns_without.contains(&name.as_str()))
+                .map(|name| {
+                    let value: Value = row.get(name.as_str()).unwrap();
+                    format!("{name}={value:?}")
+                });
             rows.push(format!("{table} {}", columns.collect::<Vec<_>>().join(" ")));
         }
     }
