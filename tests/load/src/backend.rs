@@ -55,6 +55,9 @@ struct Cluster {
     standby: Option<PostgresCluster>,
 }
 
+/// Names of key files, by what makes them.
+pub(crate) const PERMIT_KEY: &str = "permit.key";
+pub(crate) const SEALING_KEYS: &str = "sealing.keys";
 /// Databases of the server in a cluster.
 const DATABASES: [&str; 2] = ["records", "nonces"];
 
@@ -114,16 +117,18 @@ impl Backend {
         // Paths of temporary directories and loopback addresses: nothing in them needs escaping. Writing to a string cannot
         // fail.
         let limits = "\n[limits]\naddress_per_minute = 0\ncreations_per_minute = 0\nlocator_per_minute = 0\n";
-        match (&self.cluster, self.permit_key()) {
-            (Some(cluster), Some(key)) => {
+        match &self.cluster {
+            Some(cluster) => {
                 let [records, nonces] = DATABASES.map(|database| cluster.url(database));
                 let _ = write!(
                     text,
-                    "permit_key_file = \"{}\"\n{limits}\n[database]\nrecords = \"{records}\"\nnonces = \"{nonces}\"\n",
-                    key.display()
+                    "permit_key_file = \"{}\"\nsealing_keys_file = \"{}\"\n{limits}\n\
+                     [database]\nrecords = \"{records}\"\nnonces = \"{nonces}\"\n",
+                    self.key_file(PERMIT_KEY).display(),
+                    self.key_file(SEALING_KEYS).display(),
                 );
             }
-            _ => {
+            None => {
                 let data = self.data();
                 let _ = write!(text, "data = \"{}\"\n{limits}", data.display());
             }
@@ -131,11 +136,16 @@ impl Backend {
         text
     }
 
-    /// Where the key lies that servers of one database share; SQLite's server has one beside its files.
+    /// Whether several servers may share the store: then its tables and keys are made by commands of their own.
     #[must_use]
-    pub fn permit_key(&self) -> Option<PathBuf> {
-        let shared = self.cluster.is_some();
-        shared.then(|| self.directory.path().join("permit.key"))
+    pub fn is_shared(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// A key file that servers of one database share; SQLite's server makes its own beside its files.
+    #[must_use]
+    pub fn key_file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// Kills every process of PostgreSQL at once and starts it again. False where there is none.

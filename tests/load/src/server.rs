@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::Failure;
-use crate::backend::Backend;
+use crate::backend::{Backend, PERMIT_KEY, SEALING_KEYS};
 
 /// Within which the server must say that it serves.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -53,19 +53,11 @@ impl ServerProcess {
     /// Where it does not come up.
     pub async fn restart(&mut self, backend: &Backend) -> Result<(), Failure> {
         self.kill().await?;
-        if let Some(key) = backend.permit_key()
-            && !key.exists()
-        {
-            let mut make = Command::new(&self.binary);
-            make.args(["--json", "serve", "metadata", "--new-permit-key"])
-                .arg(key);
-            let made = make.output().await?;
-            if !made.status.success() {
-                return Err(String::from_utf8_lossy(&made.stdout).into());
-            }
-        }
         let settings = backend.directory().join("server.toml");
         std::fs::write(&settings, backend.settings(&self.address.to_string()))?;
+        if backend.is_shared() && !backend.key_file(PERMIT_KEY).exists() {
+            self.prepare(backend, &settings).await?;
+        }
         let log = backend.directory().join("server.log");
         let log = std::fs::File::options()
             .create(true)
@@ -99,6 +91,22 @@ impl ServerProcess {
         self.address = address.parse()?;
         self.running = Some(Running { child, _said: said });
         Ok(())
+    }
+
+    /// Keys and tables, as an operator makes them once for all servers of a database.
+    async fn prepare(&self, backend: &Backend, settings: &Path) -> Result<(), Failure> {
+        let made = [
+            ("--new-permit-key", backend.key_file(PERMIT_KEY)),
+            ("--new-sealing-keys", backend.key_file(SEALING_KEYS)),
+        ];
+        for (make, file) in made {
+            let mut command = Command::new(&self.binary);
+            command.args(["--json", "serve", "metadata", make]);
+            finish(command.arg(file)).await?;
+        }
+        let mut migrate = Command::new(&self.binary);
+        migrate.args(["--json", "serve", "metadata", "--migrate", "--config"]);
+        finish(migrate.arg(settings)).await
     }
 
     /// Where it listens.
@@ -173,4 +181,13 @@ impl ServerProcess {
         let id = running.and_then(|running| running.child.id());
         id.ok_or_else(|| "the server does not run".into())
     }
+}
+
+async fn finish(command: &mut Command) -> Result<(), Failure> {
+    let output = command.output().await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(String::from_utf8_lossy(&said).into())
 }
