@@ -3,9 +3,7 @@
 use crate::keychain::Session;
 use crate::process::watch;
 use crate::report::{Report, Tally};
-use crate::{
-    Failure, book, fuzz, oidc_provider, postgres, repo::Repo, schemathesis, tools,
-};
+use crate::{Failure, book, fuzz, oidc_provider, postgres, repo::Repo, schemathesis, tools};
 
 /// Installs what is missing, runs everything even where something fails, and closes with `N passed, N failed`.
 pub(crate) fn run(repo: &Repo) -> Result<(), Failure> {

@@ -18,8 +18,12 @@ pub enum NonceError {
     /// Log in again.
     #[error("the session has ended; log in again")]
     SessionEnded,
-    /// The current record has no nonce: the account was upgraded since it was read. Open it again.
-    #[error("the account needs no nonce any more; open it again")]
+    /// The server has no nonce for the current record. Either the account was upgraded since it was read, and opens when it is
+    /// opened again; or the server was restored and has lost the nonce, and only a backup or a recovery kit brings it back.
+    #[error(
+        "the server has no nonce for this account: open it again, since it may have changed; if that does not help, the server \
+         has lost it, and its operator must restore it, or a recovery kit opens the account"
+    )]
     NoNonce,
     /// The account's policy asks for an authenticator first.
     #[error("the account's policy asks for an authenticator before the key can be opened")]

@@ -34,7 +34,10 @@ pub async fn a_year_of_history_leaves_an_account_its_size<B: UpkeepBackend>(back
     }
     let grown = size().await.abs_diff(full);
     // The events' numbers have a digit more.
-    assert!(grown <= usize::try_from(4 * EVENTS_KEPT).unwrap(), "{grown} bytes");
+    assert!(
+        grown <= usize::try_from(4 * EVENTS_KEPT).unwrap(),
+        "{grown} bytes"
+    );
     let (opened, _) = login(&store, "acme", &["phrase"], NOW).await.unwrap();
     assert_eq!(opened.record.payload, owner.payload());
 }
