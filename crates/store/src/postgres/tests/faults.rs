@@ -74,8 +74,7 @@ async fn a_database_that_takes_no_writes_still_reads() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_without_tls_is_refused_where_it_is_asked_for() {
     let cluster = cluster();
-    let fresh = Fresh::new(&cluster);
-    let url = format!("{}?sslmode=require", cluster.url(&fresh.names[0]));
+    let url = format!("{}?sslmode=require", cluster.url("postgres"));
     let options = PostgresOptions::new(url.clone(), url);
     assert!(options.open().await.is_err());
 }
@@ -85,11 +84,8 @@ async fn a_database_without_tls_is_refused_where_it_is_asked_for() {
 async fn commits_are_flushed_whatever_the_role_has_set() {
     let cluster = cluster();
     let fresh = Fresh::new(&cluster);
-    let off = format!(
-        "ALTER DATABASE {} SET synchronous_commit = off",
-        fresh.names[0]
-    );
-    cluster.execute("postgres", &off).unwrap();
+    let off = "ALTER DATABASE postgres SET synchronous_commit = off";
+    cluster.execute("postgres", off).unwrap();
     let store = fresh.open();
     let connection = store.databases.records.get().await.unwrap();
     let row = connection

@@ -71,20 +71,13 @@ async fn an_orphan_is_erased_once_it_is_old() {
     .await
     .unwrap();
     // The same one step later: the record is committed, its nonce was not marked.
-    let nonces_db = &fresh.names[1];
-    cluster
-        .execute(nonces_db, "UPDATE nonces SET settled = false")
-        .unwrap();
-    let held = || {
-        let count = cluster.execute(nonces_db, "SELECT count(*) FROM nonces");
-        count.unwrap().trim().to_owned()
-    };
+    fresh.nonces("UPDATE nonces SET settled = false");
+    let held = || fresh.nonces("SELECT count(*) FROM nonces");
     nonces::sweep(&store.databases, NOW + 1).await.unwrap();
     assert_eq!(held(), "2", "it may belong to an operation under way");
     nonces::sweep(&store.databases, NOW + 1000).await.unwrap();
     assert_eq!(held(), "1");
-    let settled = cluster.execute(nonces_db, "SELECT bool_and(settled) FROM nonces");
-    assert_eq!(settled.unwrap().trim(), "t");
+    assert_eq!(fresh.nonces("SELECT bool_and(settled) FROM nonces"), "t");
     let (opened, _) = login(&store, "acme", &["alice social"], NOW).await.unwrap();
     assert_eq!(opened.sealed_nonce, alice.nonce);
 }
@@ -98,8 +91,7 @@ async fn a_queued_erasure_is_finished_by_whoever_comes() {
     let alice = Owner::new("acme", "alice");
     alice.create(&store).await;
     let ended = key(&alice);
-    let upgraded = "UPDATE records SET nonce_hash = NULL";
-    cluster.execute(&fresh.names[0], upgraded).unwrap();
+    fresh.records("UPDATE records SET nonce_hash = NULL");
     let hex: String = ended
         .hash
         .as_bytes()
@@ -109,10 +101,8 @@ async fn a_queued_erasure_is_finished_by_whoever_comes() {
     let queue = format!(
         "INSERT INTO nonce_erasures SELECT tenant, account_id, '\\x{hex}'::bytea FROM records"
     );
-    cluster.execute(&fresh.names[0], &queue).unwrap();
+    fresh.records(&queue);
     nonces::sweep(&store.databases, NOW).await.unwrap();
-    let left = cluster.execute(&fresh.names[1], "SELECT count(*) FROM nonces");
-    assert_eq!(left.unwrap().trim(), "0");
-    let queued = cluster.execute(&fresh.names[0], "SELECT count(*) FROM nonce_erasures");
-    assert_eq!(queued.unwrap().trim(), "0");
+    assert_eq!(fresh.nonces("SELECT count(*) FROM nonces"), "0");
+    assert_eq!(fresh.records("SELECT count(*) FROM nonce_erasures"), "0");
 }

@@ -31,9 +31,7 @@ async fn tables_are_made_once_by_however_many() {
 async fn newer_tables_are_left_alone() {
     let cluster = cluster();
     let fresh = Fresh::new(&cluster);
-    cluster
-        .execute(&fresh.names[1], "UPDATE trefoil_schema SET version = 99")
-        .unwrap();
+    fresh.nonces("UPDATE trefoil_schema SET version = 99");
     let newer = |error: StoreError| matches!(error, StoreError::NewerSchema { found: 99, .. });
     assert!(newer(fresh.options.open().await.unwrap_err()));
     assert!(newer(fresh.options.migrate().await.unwrap_err()));
