@@ -174,3 +174,23 @@ async fn bodies() {
     assert_eq!(media_type.send(&server).await.status, 200);
     let _ = session;
 }
+
+/// Whatever it is that takes so long: here a body that is still allowed to come.
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let server = Server::start_with(
+        |options| options,
+        |config| config.request_timeout(Duration::from_millis(300)),
+    )
+    .await;
+    let (_, wallet, _) = upgraded(&server, "acme", 1).await;
+    let request = wallet.login_request(&[&wallet.factors[&1]], &server);
+    let slow = wallet
+        .login_call(&request)
+        .header("content-length", "99999");
+    let reply = slow.send(&server).await;
+    let problem = reply.problem();
+    assert_eq!(problem.code, Code::Unavailable);
+    assert_eq!(problem.retry_after, Some(1));
+    assert!(problem.detail.contains("send the same again"), "{problem}");
+}
