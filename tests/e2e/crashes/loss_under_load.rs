@@ -98,14 +98,21 @@ async fn clients_at_work_are_warned_and_bring_back_everything() {
     let backup = world.backup().await.unwrap();
 
     let mut words = Vec::new();
-    let mut workers = Vec::new();
-    let commits = Arc::new(AtomicUsize::new(0));
+    let mut accounts = Vec::new();
     for owner in &owners {
         let mut account = owner.account(&world).await;
         words.push(replace_phrase(&mut account).await);
-        workers.push(tokio::spawn(work(account, Arc::clone(&commits))));
+        accounts.push(account);
     }
-    while commits.load(Ordering::SeqCst) < 5 * OWNERS.len() {
+    let mut workers = Vec::new();
+    let mut counts = Vec::new();
+    for account in accounts {
+        let commits = Arc::new(AtomicUsize::new(0));
+        counts.push(Arc::clone(&commits));
+        workers.push(tokio::spawn(work(account, commits)));
+    }
+    // Each of them is in the middle of it.
+    while counts.iter().any(|count| count.load(Ordering::SeqCst) < 3) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     world.restore(&backup).await.unwrap();

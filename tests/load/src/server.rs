@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -22,6 +23,8 @@ const OPEN_FILES: u32 = 20_000;
 pub struct ServerProcess {
     binary: PathBuf,
     address: SocketAddr,
+    /// Not beside the data, whose disk may be full.
+    log: NamedTempFile,
     running: Option<Running>,
 }
 
@@ -41,6 +44,7 @@ impl ServerProcess {
         let mut server = Self {
             binary: binary.to_owned(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            log: NamedTempFile::new()?,
             running: None,
         };
         server.restart(backend).await?;
@@ -58,11 +62,7 @@ impl ServerProcess {
         if backend.is_shared() && !backend.key_file(PERMIT_KEY).exists() {
             self.prepare(backend, &settings).await?;
         }
-        let log = backend.directory().join("server.log");
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(log)?;
+        let log = std::fs::File::options().append(true).open(&self.log)?;
         let mut child = Command::new("sh")
             .args(["-c", "ulimit -n \"$0\" && exec \"$@\""])
             .arg(OPEN_FILES.to_string())
@@ -84,7 +84,7 @@ impl ServerProcess {
         let first: Value = serde_json::from_str(&line).unwrap_or_default();
         let address = first.get("listen").and_then(Value::as_str);
         let Some(address) = address else {
-            let log = std::fs::read_to_string(backend.directory().join("server.log"))?;
+            let log = self.log()?;
             let end: Vec<&str> = log.lines().rev().take(5).collect();
             return Err(format!("the server does not start: {line} {end:?}").into());
         };
@@ -119,6 +119,14 @@ impl ServerProcess {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What it has logged so far.
+    ///
+    /// # Errors
+    /// Where the file is gone.
+    pub fn log(&self) -> Result<String, Failure> {
+        Ok(std::fs::read_to_string(&self.log)?)
     }
 
     /// `kill -9`. Harmless where it does not run.
