@@ -163,6 +163,8 @@ pub(crate) fn log(ui: Ui) {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A log that cannot be written, since its disk is full, must not end requests.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // Fails only where a subscriber is set already.
     let _ = if ui.json() {

@@ -11,9 +11,9 @@ use crate::values::{NonceKey, time};
 
 /// What is erased; the account's id stays behind in `tombstones`, its slots' ids in `slots`.
 const ERASE: [&str; 5] = [
-    "DELETE FROM sessions WHERE tenant = ?1 AND account_id = ?2",
+    "DELETE FROM sessions INDEXED BY sessions_of_account WHERE tenant = ?1 AND account_id = ?2",
     "DELETE FROM events WHERE tenant = ?1 AND account_id = ?2",
-    "DELETE FROM factors WHERE tenant = ?1 AND account_id = ?2",
+    "DELETE FROM factors INDEXED BY factors_of_account WHERE tenant = ?1 AND account_id = ?2",
     "DELETE FROM records WHERE tenant = ?1 AND account_id = ?2",
     "DELETE FROM accounts WHERE tenant = ?1 AND account_id = ?2",
 ];

@@ -1,5 +1,5 @@
 //! The SQLite back ends: for a metadata server `records.db` and `nonces.db` in one directory, one writer thread, a few
-//! readers; for a node `node.db`.
+//! connections to read; for a node `node.db`.
 
 mod commit;
 mod create;
@@ -76,13 +76,13 @@ impl SqliteOptions {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),
-            readers: 2,
+            readers: 4,
             max_bytes: None,
             at_rest: AtRest::default(),
         }
     }
 
-    /// Number of reader threads, at least 1; 2 unless set.
+    /// Connections that are kept for reading, at least 1; 4 unless set.
     #[must_use]
     pub const fn readers(mut self, readers: usize) -> Self {
         self.readers = readers;
@@ -162,7 +162,7 @@ impl SqliteOptions {
             }
         }
         let writer = Writer::start(records, nonces, self.at_rest.clone(), leftovers)?;
-        let readers = Readers::start(&records_path, self.readers)?;
+        let readers = Readers::open(&records_path, self.readers)?;
         Ok(SqliteStore {
             readers,
             writer,
@@ -225,7 +225,7 @@ impl MetadataStore for SqliteStore {
     fn read_record(&self, caller: Caller) -> StoreFuture<'_, ReadRecord> {
         Box::pin(
             self.readers
-                .submit(move |connection| read::record(connection, &caller)),
+                .read(move |connection| read::record(connection, &caller)),
         )
     }
 
@@ -250,7 +250,7 @@ impl MetadataStore for SqliteStore {
     fn read_events(&self, caller: Caller) -> StoreFuture<'_, EventLog> {
         Box::pin(
             self.readers
-                .submit(move |connection| read::events(connection, &caller)),
+                .read(move |connection| read::events(connection, &caller)),
         )
     }
 
@@ -264,12 +264,12 @@ impl MetadataStore for SqliteStore {
         let at_rest = self.at_rest.clone();
         Box::pin(
             self.readers
-                .submit(move |connection| slots::list(connection, &at_rest, &caller)),
+                .read(move |connection| slots::list(connection, &at_rest, &caller)),
         )
     }
 
     fn check_ready(&self, now: u64) -> StoreFuture<'_, ()> {
-        let read = self.readers.submit(|connection| {
+        let read = self.readers.read(|connection| {
             connection
                 .prepare_cached("SELECT checked_at FROM health WHERE id = 1")?
                 .exists([])?;
@@ -314,7 +314,7 @@ impl MailboxStore for SqliteStore {
             let now = place.now;
             let read = self
                 .readers
-                .submit(move |connection| mailboxes::read(connection, &place));
+                .read(move |connection| mailboxes::read(connection, &place));
             let read = read.await;
             if matches!(read, Err(StoreError::MailboxExpired)) {
                 self.writer
@@ -394,7 +394,7 @@ impl SlotStore for SqliteStore {
         let at_rest = self.at_rest.clone();
         Box::pin(
             self.readers
-                .submit(move |connection| slots::load(connection, &at_rest, slot)),
+                .read(move |connection| slots::load(connection, &at_rest, slot)),
         )
     }
 

@@ -1,130 +1,60 @@
-//! The readers: a few threads, each with a connection of its own and its prepared statements. A read never waits for a
-//! writer, and the async runtime never waits for the disk.
+//! The readers: a few connections with their prepared statements. A read takes one, reads in place and puts it back; it never
+//! waits for a writer.
+//!
+//! Reads are done where they are asked for and not in threads of their own: a point read is quicker than waking a thread up
+//! twice, and what it reads lies in memory nearly always.
 
-use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 
 use super::schema::open_reader;
 use crate::error::StoreError;
 
-/// Reads that may wait before the store answers [`StoreError::Busy`].
-const QUEUE: usize = 4096;
-
-type Job = Box<dyn FnOnce(&Connection) + Send>;
-
-#[derive(Default)]
-struct Shared {
-    queue: Mutex<Queue>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    closed: bool,
-}
-
-/// The way to the reader threads. Dropping it finishes the queued reads.
+/// Idle connections.
 pub(super) struct Readers {
-    shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    path: PathBuf,
+    /// How many are kept.
+    count: usize,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path, count: usize) -> Result<Self, StoreError> {
-        let mut readers = Self {
-            shared: Arc::default(),
-            threads: Vec::with_capacity(count),
-        };
-        for number in 0..count.max(1) {
-            let connection = open_reader(path)?;
-            let shared = Arc::clone(&readers.shared);
-            let thread = std::thread::Builder::new()
-                .name(format!("trefoil-store-reader-{number}"))
-                .spawn(move || serve(&connection, &shared))
-                .map_err(StoreError::backend)?;
-            readers.threads.push(thread);
-        }
-        Ok(readers)
+    pub(super) fn open(path: &Path, count: usize) -> Result<Self, StoreError> {
+        let count = count.max(1);
+        let idle = (0..count)
+            .map(|_| open_reader(path))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            path: path.to_owned(),
+            count,
+            idle: Mutex::new(idle),
+        })
     }
 
     /// Runs `operation` on one consistent snapshot.
-    pub(super) fn submit<T, F>(
+    pub(super) async fn read<T>(
         &self,
-        operation: F,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            if !sender.is_closed() {
-                let _ = sender.send(on_snapshot(connection, operation));
-            }
-        });
-        let queued = self.push(job);
-        async move {
-            queued?;
-            receiver.await.unwrap_or(Err(StoreError::Closed))
-        }
-    }
-
-    fn push(&self, job: Job) -> Result<(), StoreError> {
-        let mut queue = self
-            .shared
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if queue.closed {
-            return Err(StoreError::Closed);
-        }
-        if queue.jobs.len() >= QUEUE {
-            return Err(StoreError::Busy);
-        }
-        queue.jobs.push_back(job);
-        drop(queue);
-        self.shared.arrived.notify_one();
-        Ok(())
-    }
-}
-
-impl Drop for Readers {
-    fn drop(&mut self) {
-        self.shared
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
-        self.shared.arrived.notify_all();
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn serve(connection: &Connection, shared: &Shared) {
-    loop {
-        let mut queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let job = loop {
-            if let Some(job) = queue.jobs.pop_front() {
-                break job;
-            }
-            if queue.closed {
-                return;
-            }
-            queue = shared
-                .arrived
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+        operation: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let taken = self.idle().pop();
+        // More readers at once than are kept: this one gets a connection for itself.
+        let connection = match taken {
+            Some(connection) => connection,
+            None => open_reader(&self.path)?,
         };
-        drop(queue);
-        job(connection);
+        let result = on_snapshot(&connection, operation);
+        let mut idle = self.idle();
+        // One whose snapshot could not be let go of is closed.
+        if connection.is_autocommit() && idle.len() < self.count {
+            idle.push(connection);
+        }
+        result
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

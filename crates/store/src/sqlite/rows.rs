@@ -136,7 +136,9 @@ pub(super) fn factors_of(
     account_id: AccountId,
 ) -> Result<Vec<FactorRow>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT account_id, locator, share_index, envelope_hash FROM factors WHERE tenant = ?1 AND account_id = ?2",
+        // Left to itself the planner goes through all factors of the tenant.
+        "SELECT account_id, locator, share_index, envelope_hash FROM factors INDEXED BY factors_of_account
+         WHERE tenant = ?1 AND account_id = ?2",
     )?;
     let rows = statement.query_map(params![tenant.as_str(), account_id.as_bytes()], factor_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

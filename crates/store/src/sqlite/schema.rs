@@ -12,7 +12,8 @@ use crate::error::StoreError;
 
 /// How long a connection waits for the file lock of another one.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const CACHED_STATEMENTS: usize = 64;
+/// More than there are, so that each is prepared once.
+const CACHED_STATEMENTS: usize = 128;
 /// Pages (of 4 KiB) in the log after which it is copied into the database, at the latest.
 const CHECKPOINT_PAGES: u32 = 4000;
 
@@ -261,6 +262,11 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 fn prepare(connection: &Connection) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // Plans do not depend on the values that are bound: else binding one would prepare the statement anew at each use.
+    connection.set_db_config(
+        rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG,
+        true,
+    )?;
     // Old pages that a savepoint must remember stay out of temporary files.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;

@@ -81,7 +81,8 @@ pub(super) fn end_others(
     let kept = kept.map_or(Vec::new(), |token| token.as_bytes().to_vec());
     connection
         .prepare_cached(
-            "DELETE FROM sessions WHERE tenant = ?1 AND account_id = ?2 AND token_hash <> ?3",
+            "DELETE FROM sessions INDEXED BY sessions_of_account
+             WHERE tenant = ?1 AND account_id = ?2 AND token_hash <> ?3",
         )?
         .execute(params![tenant.as_str(), account_id.as_bytes(), kept])?;
     Ok(())

@@ -126,7 +126,7 @@ fn factors(
     account_id: AccountId,
 ) -> Result<Vec<DumpedFactor>, StoreError> {
     let mut statement = records.prepare_cached(
-        "SELECT locator, share_index, envelope_hash, envelope FROM factors
+        "SELECT locator, share_index, envelope_hash, envelope FROM factors INDEXED BY factors_of_account
          WHERE tenant = ?1 AND account_id = ?2 ORDER BY locator",
     )?;
     let rows = statement.query_map(params![tenant.as_str(), account_id.as_bytes()], |row| {
