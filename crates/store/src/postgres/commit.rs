@@ -39,20 +39,22 @@ pub(super) async fn commit(
     match &done {
         Ok(_) => nonces::settle(databases, &key).await,
         // Also where it is not known whether the record was committed: the nonce is kept if it was.
-        Err(_) => nonces::take_back(databases, &key).await,
+        Err(_) => {
+            nonces::take_back(databases, &key).await;
+        }
     }
     finish(databases, done?).await
 }
 
-/// What was committed, and the nonce that this ended.
+/// What was committed, and nonces that this ended, or an earlier attempt at it.
 struct Done {
     committed: Committed,
-    ended: Option<NonceKey>,
+    ended: Vec<NonceKey>,
 }
 
 /// The answer waits for the erasure: afterwards the nonce is gone, not only unusable.
 async fn finish(databases: &Databases, done: Done) -> Result<Committed, StoreError> {
-    if let Some(key) = &done.ended {
+    for key in &done.ended {
         nonces::erase_queued(databases, key).await;
     }
     Ok(done.committed)
@@ -90,7 +92,7 @@ async fn attempt(
                 revision: current.revision,
                 actions: actions_from_text(&current.actions)?,
             },
-            ended: None,
+            ended: nonces::queued(transaction, tenant, account_id).await?,
         });
     }
     if current.hash != *base {
@@ -106,15 +108,15 @@ async fn attempt(
         account_id: *account_id,
         hash,
     };
-    let mut ended = None;
+    let mut ended = Vec::new();
     if record.nonce_hash != current.nonce_hash {
         if let Some(hash) = record.nonce_hash {
             let given = commit.sealed_nonce.as_ref().map(SealedNonce::hash) == Some(hash);
             nonces::name(databases, transaction, &key(hash), given).await?;
         }
-        ended = current.nonce_hash.map(key);
-        if let Some(ended) = &ended {
-            nonces::end(transaction, ended).await?;
+        if let Some(hash) = current.nonce_hash {
+            nonces::end(transaction, &key(hash)).await?;
+            ended.push(key(hash));
         }
     }
     if !removed.is_empty() {

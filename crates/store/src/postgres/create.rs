@@ -8,7 +8,7 @@ use trefoil_protocol::event::EventBody;
 use super::login::opened;
 use super::rows::{self, Locked, append_event, head, is_buried};
 use super::transaction::{Transaction, transact};
-use super::{Databases, factors, nonces, sessions, sweep};
+use super::{Databases, factors, nonces, sessions};
 use crate::error::StoreError;
 use crate::model::{CreateAccount, OpenedSession};
 use crate::values::{NonceKey, actions_to_text, to_sql};
@@ -28,12 +28,12 @@ pub(super) async fn create(
         match &created {
             Ok(_) => nonces::settle(databases, key).await,
             // Also where it is not known whether the record was committed: the nonce is kept if it was.
-            Err(_) => nonces::take_back(databases, key).await,
+            Err(_) => {
+                nonces::take_back(databases, key).await;
+            }
         }
     }
-    let opened = created?;
-    sweep::now_and_then(databases, create.now).await;
-    Ok(opened)
+    created
 }
 
 async fn attempt(
@@ -57,6 +57,8 @@ async fn attempt(
     if is_buried(transaction, tenant, account_id).await? {
         return Err(StoreError::AccountDeleted);
     }
+    // Locked, since the session that a repeat opens must not outlive its factor.
+    rows::lock(transaction, tenant, account_id).await?;
     let existing = head(transaction, tenant, account_id).await?;
     let is_repeat = existing
         .as_ref()

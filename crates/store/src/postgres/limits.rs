@@ -1,6 +1,7 @@
 //! Rate limits that all processes share: one row per bucket, one statement per draw.
 
 use super::Databases;
+use super::transaction::transact;
 use crate::error::StoreError;
 use crate::limit_store::{LimitDraw, LimitDrawn, drawn};
 use crate::values::time;
@@ -25,25 +26,17 @@ pub(super) async fn draw(
         .now
         .saturating_add(u64::from(draw.burst.get()).saturating_mul(interval));
     let subject = draw.subject.as_bytes().as_slice();
-    let connection = databases.transaction().await?;
-    let granted = connection
-        .execute(
-            DRAW,
-            &[
-                &subject,
-                &time(full_at),
-                &time(draw.now),
-                &time(cost),
-                &time(latest),
-            ],
-        )
-        .await?;
+    let granted = transact!(databases, connection => connection.execute(
+        DRAW,
+        &[&subject, &time(full_at), &time(draw.now), &time(cost), &time(latest)],
+    ))?;
     if granted == 1 {
         return Ok(LimitDrawn::Granted);
     }
-    let row = connection
-        .row("SELECT full_at FROM limits WHERE subject = $1", &[&subject])
-        .await?;
+    let row = transact!(databases, connection => connection.row(
+        "SELECT full_at FROM limits WHERE subject = $1",
+        &[&subject],
+    ))?;
     let held = match row {
         Some(row) => Some(crate::values::from_sql(row.try_get(0)?)),
         None => None,

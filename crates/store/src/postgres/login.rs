@@ -6,7 +6,7 @@ use trefoil_protocol::tenant::Tenant;
 
 use super::rows::{self, array, as_slices};
 use super::transaction::{Params, Transaction, transact};
-use super::{Databases, nonces, sessions, sweep};
+use super::{Databases, nonces, sessions};
 use crate::error::StoreError;
 use crate::model::{NewSession, OpenSession, OpenedSession};
 use crate::values::{from_sql, level_to_sql, time};
@@ -20,9 +20,7 @@ pub(super) async fn open(
     databases: &Databases,
     open: &OpenSession,
 ) -> Result<OpenedSession, StoreError> {
-    let opened = transact!(databases, transaction => attempt(databases, &transaction, open))?;
-    sweep::now_and_then(databases, open.now).await;
-    Ok(opened)
+    transact!(databases, transaction => attempt(databases, &transaction, open))
 }
 
 async fn attempt(

@@ -59,9 +59,7 @@ pub(super) async fn create(
     databases: &Databases,
     new: &NewMailbox,
 ) -> Result<StoredMailbox, StoreError> {
-    let created = transact!(databases, transaction => create_once(&transaction, new));
-    sweep::now_and_then(databases, new.caller.now).await;
-    created
+    transact!(databases, transaction => create_once(&transaction, new))
 }
 
 async fn create_once(
@@ -184,21 +182,15 @@ pub(super) async fn read(
 }
 
 pub(super) async fn close(databases: &Databases, place: &MailboxPlace) -> Result<(), StoreError> {
-    let connection = databases.transaction().await?;
     let sql = format!(
         "UPDATE mailboxes SET {EMPTY} WHERE tenant = $1 AND mailbox_id = $2 AND expires >= $3"
     );
     let forgotten = time(place.now.saturating_sub(NAME_KEPT));
-    let closed = connection
-        .execute(
-            &sql,
-            &[
-                &place.tenant.as_str(),
-                &place.id.as_bytes().as_slice(),
-                &forgotten,
-            ],
-        )
-        .await?;
+    let (tenant, id) = (place.tenant.as_str(), place.id.as_bytes().as_slice());
+    let closed = transact!(databases, connection => connection.execute(
+        &sql,
+        &[&tenant, &id, &forgotten],
+    ))?;
     if closed == 0 {
         return Err(StoreError::NoMailbox);
     }

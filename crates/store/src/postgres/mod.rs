@@ -42,7 +42,6 @@ use zeroize::Zeroizing;
 
 pub use self::options::PostgresOptions;
 use self::sweep::Sweeper;
-use self::transaction::Transaction;
 use crate::at_rest::AtRest;
 use crate::error::StoreError;
 use crate::limit_store::{LimitDraw, LimitDrawn, LimitStore};
@@ -70,13 +69,6 @@ struct Databases {
     sweeper: Sweeper,
 }
 
-impl Databases {
-    /// A connection for one attempt at a transaction on the records.
-    async fn transaction(&self) -> Result<Transaction, StoreError> {
-        Transaction::on(&self.records).await
-    }
-}
-
 impl PostgresStore {
     /// Runs an operation to its end, also where the caller no longer waits: a transaction that is given up half-way would have
     /// to be undone, and one that is being committed cannot be.
@@ -88,6 +80,20 @@ impl PostgresStore {
         let running = tokio::spawn(operation(Arc::clone(&self.databases)));
         Box::pin(async move { running.await.unwrap_or(Err(StoreError::Closed)) })
     }
+
+    /// The same, at `now`: what is over by then is cleared away beside it.
+    fn detached_at<T, F>(
+        &self,
+        now: u64,
+        operation: impl FnOnce(Arc<Databases>) -> F,
+    ) -> StoreFuture<'_, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        sweep::now_and_then(&self.databases, now);
+        self.detached(operation)
+    }
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -98,15 +104,21 @@ impl std::fmt::Debug for PostgresStore {
 
 impl MetadataStore for PostgresStore {
     fn create_account(&self, create: CreateAccount) -> StoreFuture<'_, OpenedSession> {
-        self.detached(|databases| async move { create::create(&databases, &create).await })
+        self.detached_at(create.now, |databases| async move {
+            create::create(&databases, &create).await
+        })
     }
 
     fn open_session(&self, open: OpenSession) -> StoreFuture<'_, OpenedSession> {
-        self.detached(|databases| async move { login::open(&databases, &open).await })
+        self.detached_at(open.now, |databases| async move {
+            login::open(&databases, &open).await
+        })
     }
 
     fn commit_record(&self, commit: CommitRecord) -> StoreFuture<'_, Committed> {
-        self.detached(|databases| async move { commit::commit(&databases, &commit).await })
+        self.detached_at(commit.caller.now, |databases| async move {
+            commit::commit(&databases, &commit).await
+        })
     }
 
     fn read_record(&self, caller: Caller) -> StoreFuture<'_, ReadRecord> {
@@ -144,13 +156,17 @@ impl MetadataStore for PostgresStore {
     }
 
     fn check_ready(&self, now: u64) -> StoreFuture<'_, ()> {
-        self.detached(move |databases| async move { sweep::check_ready(&databases, now).await })
+        self.detached_at(now, move |databases| async move {
+            sweep::check_ready(&databases, now).await
+        })
     }
 }
 
 impl MailboxStore for PostgresStore {
     fn create_mailbox(&self, new: NewMailbox) -> StoreFuture<'_, StoredMailbox> {
-        self.detached(|databases| async move { mailboxes::create(&databases, &new).await })
+        self.detached_at(new.caller.now, |databases| async move {
+            mailboxes::create(&databases, &new).await
+        })
     }
 
     fn put_message(&self, put: PutMessage) -> StoreFuture<'_, ()> {
@@ -184,6 +200,8 @@ impl SlotStore for PostgresStore {
 
 impl LimitStore for PostgresStore {
     fn draw(&self, draw: LimitDraw) -> StoreFuture<'_, LimitDrawn> {
-        self.detached(move |databases| async move { limits::draw(&databases, &draw).await })
+        self.detached_at(draw.now / 1000, move |databases| async move {
+            limits::draw(&databases, &draw).await
+        })
     }
 }

@@ -23,12 +23,18 @@ const CONNECTIONS: usize = 16;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// For which an operation waits for a free connection before the store is busy.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
+/// Between two looks whether a silent connection's other end is there.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 /// After which the system gives up a connection whose other end does not acknowledge what was sent.
 const SILENCE_LIMIT: Duration = Duration::from_secs(15);
 
-/// Commits must be flushed before they are acknowledged, whatever the role or the database has set; stronger settings stay.
-const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false)
-                       WHERE current_setting('synchronous_commit') = 'off'";
+/// Commits must be flushed here and at synchronous standbys before they are acknowledged, whatever the role or the database has
+/// set; a stronger setting stays. Nobody waits for ever: not for a lock, and not for a client that is gone in mid-transaction.
+const SESSION: &str = "SELECT set_config('synchronous_commit', 'on', false)
+         WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write');
+     SET lock_timeout = '5s';
+     SET idle_in_transaction_session_timeout = '15s';
+     SET statement_timeout = '15s'";
 
 /// How a [`PostgresStore`] is opened.
 #[derive(Clone)]
@@ -152,7 +158,7 @@ impl PostgresOptions {
             .post_create(Hook::async_fn(|connection, _| {
                 Box::pin(async move {
                     connection
-                        .batch_execute(DURABLE)
+                        .batch_execute(SESSION)
                         .await
                         .map_err(HookError::Backend)
                 })
@@ -189,6 +195,8 @@ fn config(url: &str) -> Result<Config, StoreError> {
         config.tcp_user_timeout(SILENCE_LIMIT);
     }
     config.keepalives_idle(SILENCE_LIMIT);
+    config.keepalives_interval(KEEPALIVE_EVERY);
+    config.keepalives_retries(3);
     Ok(config)
 }
 

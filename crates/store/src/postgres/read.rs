@@ -3,7 +3,7 @@
 use trefoil_protocol::bytes::{Blob, PayloadHash};
 
 use super::rows::{self, optional_array, read_envelope, read_record};
-use super::transaction::Transaction;
+use super::transaction::{Transaction, transact};
 use super::{Databases, sessions};
 use crate::error::StoreError;
 use crate::model::{Caller, EventLog, ReadRecord};
@@ -70,8 +70,15 @@ async fn rows_of(
     sql: &str,
     caller: &Caller,
 ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
-    // No transaction is begun: a single statement is one.
-    let connection: Transaction = databases.transaction().await?;
+    transact!(databases, connection => rows_once(&connection, sql, caller))
+}
+
+/// No transaction is begun: a single statement is one.
+async fn rows_once(
+    connection: &Transaction,
+    sql: &str,
+    caller: &Caller,
+) -> Result<Vec<tokio_postgres::Row>, StoreError> {
     let rows = connection
         .rows(
             sql,
@@ -83,7 +90,7 @@ async fn rows_of(
         )
         .await?;
     if rows.is_empty() {
-        return Err(sessions::elsewhere(&connection, caller).await);
+        return Err(sessions::elsewhere(connection, caller).await);
     }
     Ok(rows)
 }

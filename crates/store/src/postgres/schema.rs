@@ -153,7 +153,7 @@ CREATE TABLE restoring (
 );
 
 -- Rewritten to see whether durable writes work: a row for each process that looked lately.
-CREATE TABLE health (
+CREATE TABLE IF NOT EXISTS health (
     process BYTEA NOT NULL PRIMARY KEY,
     checked_at BIGINT NOT NULL
 );
@@ -168,9 +168,17 @@ CREATE TABLE nonces (
     sealed BYTEA NOT NULL,
     settled BOOLEAN NOT NULL,
     written_at BIGINT NOT NULL,
+    -- Of this writing: an erasure names the one it means.
+    generation TEXT NOT NULL,
     PRIMARY KEY (tenant, account_id, nonce_hash)
 );
 CREATE INDEX unsettled_nonces ON nonces (written_at) WHERE NOT settled;
+
+-- Where records and nonces are in one database there is one table for both.
+CREATE TABLE IF NOT EXISTS health (
+    process BYTEA NOT NULL PRIMARY KEY,
+    checked_at BIGINT NOT NULL
+);
 ";
 
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS trefoil_schema (
@@ -225,6 +233,9 @@ impl Schema {
     /// Makes one step; gives whether there was one to make.
     async fn step(&self, connection: &mut Object) -> Result<bool, StoreError> {
         let transaction = connection.transaction().await?;
+        transaction
+            .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+            .await?;
         let row = transaction
             .query_one(
                 "SELECT version FROM trefoil_schema WHERE name = $1 FOR UPDATE",

@@ -51,13 +51,11 @@ pub(super) async fn load(
     databases: &Databases,
     slot: SlotId,
 ) -> Result<Option<StoredSlot>, StoreError> {
-    let connection = databases.transaction().await?;
-    let row = connection
-        .row(
-            "SELECT slot_id, version, record FROM slots WHERE slot_id = $1",
-            &[&slot.as_bytes().as_slice()],
-        )
-        .await?;
+    let id = slot.as_bytes().as_slice();
+    let row = transact!(databases, connection => connection.row(
+        "SELECT slot_id, version, record FROM slots WHERE slot_id = $1",
+        &[&id],
+    ))?;
     let at_rest = &databases.at_rest;
     row.as_ref().map(|row| stored(row, at_rest)).transpose()
 }
@@ -141,16 +139,17 @@ pub(super) async fn list(
     databases: &Databases,
     caller: &Caller,
 ) -> Result<Vec<HeldSlot>, StoreError> {
-    let connection = databases.transaction().await?;
-    sessions::check(&connection, caller).await?;
-    let held = held_by(
-        &connection,
-        &databases.at_rest,
-        HELD,
-        &caller.tenant,
-        &caller.account_id,
-    )
-    .await?;
+    let held = transact!(databases, connection => async {
+        sessions::check(&connection, caller).await?;
+        held_by(
+            &connection,
+            &databases.at_rest,
+            HELD,
+            &caller.tenant,
+            &caller.account_id,
+        )
+        .await
+    })?;
     let listed = held.into_iter().map(|(_, record)| HeldSlot {
         slot: record.slot(),
         list: record.list().clone(),

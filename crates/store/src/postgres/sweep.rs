@@ -1,6 +1,7 @@
 //! Clearing away what is over, now and then, in every process: whoever comes first takes a row, the others pass it over.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::transaction::{Transaction, transact};
 use super::upkeep::restore;
@@ -10,12 +11,15 @@ use crate::values::time;
 
 /// Seconds between two sweeps of one process.
 const EVERY: u64 = 10;
-/// Rows of each kind that one sweep clears away; many sweeps a minute keep up with any load.
-const AT_MOST: i64 = 2000;
+/// Rows of each kind that are cleared away in one transaction.
+const AT_ONCE: i64 = 2000;
+/// Transactions in one sweep at most; the next one goes on.
+const LONGEST: u32 = 500;
 
 /// When this process swept last, and its name.
 pub(super) struct Sweeper {
     last: AtomicU64,
+    running: AtomicBool,
     process: [u8; 8],
 }
 
@@ -26,49 +30,70 @@ impl Default for Sweeper {
         let name = std::collections::hash_map::RandomState::new().hash_one(std::process::id());
         Self {
             last: AtomicU64::new(0),
+            running: AtomicBool::new(false),
             process: name.to_be_bytes(),
         }
     }
 }
 
-/// Sweeps if it is time.
-pub(super) async fn now_and_then(databases: &Databases, now: u64) {
-    let last = databases.sweeper.last.load(Ordering::Relaxed);
-    let due = now.abs_diff(last) >= EVERY;
-    let claimed = due
-        && databases
-            .sweeper
-            .last
-            .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok();
-    if !claimed {
+/// Sweeps if it is time, in a task of its own: nobody waits for it. Every operation that tells the time asks for it, and so does
+/// every probe of readiness.
+pub(super) fn now_and_then(databases: &Arc<Databases>, now: u64) {
+    let sweeper = &databases.sweeper;
+    let last = sweeper.last.load(Ordering::Relaxed);
+    if now.abs_diff(last) < EVERY || sweeper.running.swap(true, Ordering::AcqRel) {
         return;
     }
-    if let Err(error) = all(databases, now).await {
-        tracing::warn!(%error, "what is over is not cleared away yet; this will be tried again");
-    }
+    sweeper.last.store(now, Ordering::Relaxed);
+    let databases = Arc::clone(databases);
+    tokio::spawn(async move {
+        if let Err(error) = all(&databases, now).await {
+            tracing::warn!(%error, "what is over is not cleared away yet; this will be tried again");
+        }
+        databases.sweeper.running.store(false, Ordering::Release);
+    });
 }
 
-/// What one sweep cleared away.
+async fn all(databases: &Databases, now: u64) -> Result<(), StoreError> {
+    for _ in 0..LONGEST {
+        if !rows(databases, now).await?.is_full() {
+            break;
+        }
+    }
+    for _ in 0..LONGEST {
+        if !nonces::sweep(databases, now).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What one transaction cleared away.
 #[derive(Debug, Default)]
 pub(super) struct Swept {
     pub(super) sessions: u64,
     pub(super) request_ids: u64,
     pub(super) mailboxes: u64,
+    limits: u64,
 }
 
 impl Swept {
-    pub(super) const fn is_nothing(&self) -> bool {
-        self.sessions == 0 && self.request_ids == 0 && self.mailboxes == 0
+    fn most(&self) -> u64 {
+        let kinds = [self.sessions, self.request_ids, self.mailboxes, self.limits];
+        kinds.into_iter().max().unwrap_or_default()
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.most() == 0
+    }
+
+    /// Whether there may be more.
+    fn is_full(&self) -> bool {
+        self.most() >= u64::try_from(AT_ONCE).unwrap_or_default()
     }
 }
 
-async fn all(databases: &Databases, now: u64) -> Result<(), StoreError> {
-    rows(databases, now).await?;
-    nonces::sweep(databases, now).await
-}
-
-/// Clears away up to [`AT_MOST`] rows of each kind.
+/// Clears away up to [`AT_ONCE`] rows of each kind.
 pub(super) async fn rows(databases: &Databases, now: u64) -> Result<Swept, StoreError> {
     transact!(databases, transaction => rows_once(&transaction, now))
 }
@@ -80,21 +105,21 @@ async fn rows_once(transaction: &Transaction, now: u64) -> Result<Swept, StoreEr
         .execute(
             "DELETE FROM sessions WHERE (tenant, account_id, token_hash) IN
              (SELECT tenant, account_id, token_hash FROM sessions WHERE expires < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-            &[&ended, &AT_MOST],
+            &[&ended, &AT_ONCE],
         )
         .await?;
     let request_ids = transaction
         .execute(
             "DELETE FROM request_ids WHERE (tenant, request_id) IN
              (SELECT tenant, request_id FROM request_ids WHERE remember_until < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-            &[&time(now), &AT_MOST],
+            &[&time(now), &AT_ONCE],
         )
         .await?;
-    transaction
+    let limits = transaction
         .execute(
             "DELETE FROM limits WHERE subject IN
              (SELECT subject FROM limits WHERE full_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-            &[&time(now.saturating_mul(1000)), &AT_MOST],
+            &[&time(now.saturating_mul(1000)), &AT_ONCE],
         )
         .await?;
     transaction
@@ -103,11 +128,12 @@ async fn rows_once(transaction: &Transaction, now: u64) -> Result<Swept, StoreEr
             &[&time(now.saturating_sub(sessions::ENDED_KEPT))],
         )
         .await?;
-    let mailboxes = mailboxes::erase_expired(transaction, now, AT_MOST).await?;
+    let mailboxes = mailboxes::erase_expired(transaction, now, AT_ONCE).await?;
     Ok(Swept {
         sessions,
         request_ids,
         mailboxes,
+        limits,
     })
 }
 
@@ -115,24 +141,28 @@ async fn rows_once(transaction: &Transaction, now: u64) -> Result<Swept, StoreEr
 pub(super) async fn mailboxes(databases: &Databases, now: u64) -> Result<(), StoreError> {
     transact!(databases, transaction => async {
         transaction.begin().await?;
-        mailboxes::erase_expired(&transaction, now, AT_MOST).await.map(drop)
+        mailboxes::erase_expired(&transaction, now, AT_ONCE).await.map(drop)
     })
 }
 
-/// Reads and writes durably in both databases, and nothing is being restored.
+/// Writes durably in both databases; and nothing is being restored.
 pub(super) async fn check_ready(databases: &Databases, now: u64) -> Result<(), StoreError> {
     restore::refuse_while_under_way(databases).await?;
-    let connection = databases.transaction().await?;
+    transact!(databases, connection => write(databases, &connection, now))?;
+    transact!(on databases.nonces, connection => write(databases, &connection, now))
+}
+
+async fn write(
+    databases: &Databases,
+    connection: &Transaction,
+    now: u64,
+) -> Result<(), StoreError> {
     connection
         .execute(
             "INSERT INTO health (process, checked_at) VALUES ($1, $2)
              ON CONFLICT (process) DO UPDATE SET checked_at = excluded.checked_at",
             &[&databases.sweeper.process.as_slice(), &time(now)],
         )
-        .await?;
-    let connection = Transaction::on(&databases.nonces).await?;
-    connection
-        .row("SELECT 1 FROM nonces LIMIT 1", &[])
         .await
         .map(drop)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::PostgresOptions;
+use super::super::transaction::Transaction;
 use super::{Fresh, cluster};
 use crate::conformance::Backend;
 use crate::conformance::fixture::{NOW, Owner, login};
@@ -84,13 +85,132 @@ async fn a_database_without_tls_is_refused_where_it_is_asked_for() {
 async fn commits_are_flushed_whatever_the_role_has_set() {
     let cluster = cluster();
     let fresh = Fresh::new(&cluster);
-    let off = "ALTER DATABASE postgres SET synchronous_commit = off";
-    cluster.execute("postgres", off).unwrap();
+    for (set, used) in [
+        ("off", "on"),
+        ("local", "on"),
+        ("remote_write", "on"),
+        ("remote_apply", "remote_apply"),
+    ] {
+        let sql = format!("ALTER DATABASE postgres SET synchronous_commit = {set}");
+        cluster.execute("postgres", &sql).unwrap();
+        let store = fresh.open();
+        let connection = store.databases.records.get().await.unwrap();
+        let row = connection
+            .query_one("SHOW synchronous_commit", &[])
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, &str>(0), used, "{set}");
+    }
+}
+
+/// Somebody holds an account's row and is gone: nobody waits for ever, and other accounts do not wait at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_that_nobody_lets_go_of_stops_one_account_for_seconds() {
+    let cluster = cluster();
+    let fresh = Fresh::new(&cluster);
     let store = fresh.open();
-    let connection = store.databases.records.get().await.unwrap();
-    let row = connection
-        .query_one("SHOW synchronous_commit", &[])
+    let (alice, bob) = (Owner::new("acme", "alice"), Owner::new("acme", "bob"));
+    let caller = alice.create(&store).await;
+    bob.create(&store).await;
+    let gone = store.databases.records.get().await.unwrap();
+    let lock = "BEGIN; SELECT 1 FROM accounts WHERE logins = 1 AND account_id =
+        (SELECT account_id FROM locators ORDER BY account_id LIMIT 1) FOR UPDATE";
+    gone.batch_execute(lock).await.unwrap();
+    let mut stuck = 0;
+    for name in ["alice social", "bob social"] {
+        match login(&store, "acme", &[name], NOW).await {
+            Ok(_) => {}
+            Err(error) => {
+                assert!(matches!(error, StoreError::Busy), "{error:?}");
+                stuck += 1;
+            }
+        }
+    }
+    assert_eq!(stuck, 1);
+    assert_eq!(store.read_record(caller).await.unwrap().record.revision, 1);
+    // The database ends whoever is silent in mid-transaction.
+    let ended = async {
+        while login(&store, "acme", &["alice social"], NOW).await.is_err()
+            || login(&store, "acme", &["bob social"], NOW).await.is_err()
+        {}
+    };
+    tokio::time::timeout(Duration::from_secs(40), ended)
         .await
         .unwrap();
-    assert_eq!(row.get::<_, &str>(0), "on");
+}
+
+/// What was begun on a connection ends with whoever gave it up, and is nobody else's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_given_up_in_mid_transaction_is_closed() {
+    let cluster = cluster();
+    let fresh = Fresh::new(&cluster);
+    let store = fresh.options.clone().connections(1).open().await.unwrap();
+    let put = "INSERT INTO limits (subject, full_at) VALUES ('half', 1)";
+    let transaction = Transaction::on(&store.databases.records).await.unwrap();
+    transaction.begin().await.unwrap();
+    transaction.execute(put, &[]).await.unwrap();
+    drop(transaction);
+    let next = Transaction::on(&store.databases.records).await.unwrap();
+    let rows = next.rows("SELECT 1 FROM limits", &[]).await.unwrap();
+    assert!(
+        rows.is_empty(),
+        "another connection, and nothing of the half"
+    );
+    let committed = next.execute(put, &[]).await;
+    next.end(committed).await.unwrap();
+    assert_eq!(fresh.records("SELECT count(*) FROM limits"), "1");
+}
+
+/// Readiness is that of both databases.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_either_database_it_is_not_ready() {
+    let cluster = cluster();
+    for broken in [0, 1] {
+        let fresh = Fresh::new(&cluster);
+        let store = fresh.open();
+        store.check_ready(NOW).await.unwrap();
+        fresh.execute(&fresh.schemas[broken], "ALTER TABLE health RENAME TO gone");
+        assert!(store.check_ready(NOW).await.is_err(), "{broken}");
+    }
+}
+
+/// Many more rows are over than one transaction clears away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_over_goes_however_much_it_is() {
+    let cluster = cluster();
+    let fresh = Fresh::new(&cluster);
+    let store = fresh.open();
+    fresh.records(
+        "INSERT INTO request_ids SELECT 'acme', decode(lpad(to_hex(n), 32, '0'), 'hex'), n
+         FROM generate_series(1, 9000) n",
+    );
+    let alice = Owner::new("acme", "alice");
+    alice.create(&store).await;
+    let swept = async {
+        while fresh.records("SELECT count(*) FROM request_ids") != "1" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), swept)
+        .await
+        .unwrap();
+}
+
+/// What is told of a refusal shows no row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_show_no_rows() {
+    let cluster = cluster();
+    let fresh = Fresh::new(&cluster);
+    let store = fresh.open();
+    let connection = Transaction::on(&store.databases.records).await.unwrap();
+    let put = "INSERT INTO tombstones VALUES ('a secret tenant', 'secret'::bytea, 1)";
+    connection.execute(put, &[]).await.unwrap();
+    let error = connection.execute(put, &[]).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    let told = format!("{error} {error:?} {source}");
+    assert!(
+        told.contains("23505") && told.contains("tombstones"),
+        "{told}"
+    );
+    assert!(!told.contains("secret"), "{told}");
 }

@@ -146,6 +146,7 @@ async fn races_end_the_same_where_every_transaction_is_serializable() {
     conformance::one_of_many_puts_wins_a_place(&fresh()).await;
     conformance::nothing_acknowledged_is_lost_by_reopening(&fresh()).await;
     conformance::a_nonce_ends_with_the_upgrade(&fresh()).await;
+    conformance::no_more_is_granted_than_there_is(&fresh()).await;
 }
 
 impl UpkeepBackend for Fresh<'_> {

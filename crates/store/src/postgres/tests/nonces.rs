@@ -1,6 +1,7 @@
 //! Naming and erasing a nonce at once, and what a process leaves behind that dies in between.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::nonces;
 use super::{Fresh, cluster};
@@ -105,4 +106,70 @@ async fn a_queued_erasure_is_finished_by_whoever_comes() {
     nonces::sweep(&store.databases, NOW).await.unwrap();
     assert_eq!(fresh.nonces("SELECT count(*) FROM nonces"), "0");
     assert_eq!(fresh.records("SELECT count(*) FROM nonce_erasures"), "0");
+}
+
+/// Somebody is about to say that a queued nonce is named after all, while the commit that ends it queues it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erasure_that_is_queued_while_another_ends_is_not_lost() {
+    let cluster = cluster();
+    let fresh = Fresh::new(&cluster);
+    let store = fresh.open();
+    let alice = Owner::new("acme", "alice");
+    let caller = alice.create(&store).await;
+    let key = key(&alice);
+    let (tenant, account, hash) = (
+        key.tenant.as_str(),
+        key.account_id.as_bytes().as_slice(),
+        key.hash.as_bytes().as_slice(),
+    );
+    let eraser = store.databases.records.get().await.unwrap();
+    let queue = "INSERT INTO nonce_erasures (tenant, account_id, nonce_hash) VALUES ($1, $2, $3)";
+    eraser
+        .execute(queue, &[&tenant, &account, &hash])
+        .await
+        .unwrap();
+    eraser
+        .batch_execute("BEGIN; SELECT 1 FROM nonce_erasures FOR UPDATE")
+        .await
+        .unwrap();
+
+    let upgraded = alice
+        .next(&["alice social", "phone", "phrase"])
+        .without_nonce();
+    let commit = upgraded.commit(&alice, &caller);
+    let committing = {
+        let store = store.clone();
+        tokio::spawn(async move { store.commit_record(commit).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!committing.is_finished(), "it waits for the eraser");
+    eraser
+        .batch_execute("DELETE FROM nonce_erasures; COMMIT")
+        .await
+        .unwrap();
+    committing.await.unwrap().unwrap();
+    assert_eq!(fresh.nonces("SELECT count(*) FROM nonces"), "0");
+}
+
+/// An eraser lost its lock with its connection, did not notice, and erases after the nonce was written anew and named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_eraser_that_comes_too_late_hits_nothing() {
+    let cluster = cluster();
+    let fresh = Fresh::new(&cluster);
+    let store = fresh.open();
+    let alice = Owner::new("acme", "alice");
+    let (key, sealed) = (key(&alice), alice.nonce.clone().unwrap());
+    nonces::write(&store.databases, &key, &sealed, NOW)
+        .await
+        .unwrap();
+    let late = nonces::generation(&store.databases, &key)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(nonces::take_back(&store.databases, &key).await);
+    let caller = alice.create(&store).await;
+    nonces::erase_generation(&store.databases, &key, &late)
+        .await
+        .unwrap();
+    assert_eq!(store.release_nonce(caller).await.ok(), Some(sealed));
 }

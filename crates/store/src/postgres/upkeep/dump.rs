@@ -31,9 +31,9 @@ pub(super) async fn entries(
     databases: &Databases,
     entries: &Sender<DumpEntry>,
 ) -> Result<(), StoreError> {
-    let transaction = databases.transaction().await?;
+    let transaction = Transaction::on(&databases.records).await?;
     let sent = async {
-        transaction.begin().await?;
+        transaction.begin_unhurried().await?;
         transaction.execute(SNAPSHOT, &[]).await?;
         if accounts(&transaction, entries).await? {
             tombstones(&transaction, entries).await?;
@@ -286,7 +286,7 @@ pub(super) async fn nonces(
 ) -> Result<(), StoreError> {
     let transaction = Transaction::on(&databases.nonces).await?;
     let sent = async {
-        transaction.begin().await?;
+        transaction.begin_unhurried().await?;
         transaction.execute(SNAPSHOT, &[]).await?;
         let mut after = (Name::default(), Vec::<u8>::new());
         loop {
@@ -329,7 +329,7 @@ pub(super) async fn hold_nonces(
             account_id,
             hash,
         };
-        held.push(match nonce_store::held(&databases.nonces, &key).await {
+        held.push(match nonce_store::held(databases, &key).await {
             Ok(sealed) => sealed.is_some(),
             // As good as none.
             Err(StoreError::Corrupt { .. }) => false,

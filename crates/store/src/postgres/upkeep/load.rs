@@ -204,8 +204,8 @@ pub(super) async fn nonces(
             account_id: nonce.account_id,
             hash: nonce.sealed.hash(),
         };
-        let transaction = databases.transaction().await?;
-        let head = head(&transaction, &key.tenant, &key.account_id).await?;
+        let head =
+            transact!(databases, transaction => head(&transaction, &key.tenant, &key.account_id))?;
         if head.is_some_and(|head| head.nonce_hash == Some(key.hash)) {
             loaded += nonce_store::put_back(databases, &key, &nonce.sealed).await?;
         }

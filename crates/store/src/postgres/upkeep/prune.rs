@@ -17,7 +17,7 @@ pub(super) async fn all(databases: &Databases, now: u64) -> Result<Pruned, Store
             break;
         }
     }
-    nonces::sweep(databases, now).await?;
+    while nonces::sweep(databases, now).await? {}
     pruned.nonces = nonces::erase_unnamed(databases, now).await?;
     Ok(pruned)
 }

@@ -16,7 +16,7 @@ async fn under_way(transaction: &Transaction) -> Result<Option<[u8; 32]>, StoreE
 pub(in crate::postgres) async fn refuse_while_under_way(
     databases: &Databases,
 ) -> Result<(), StoreError> {
-    match under_way(&databases.transaction().await?).await? {
+    match transact!(databases, connection => under_way(&connection))? {
         Some(_) => Err(StoreError::Restoring),
         None => Ok(()),
     }
@@ -26,13 +26,13 @@ pub(in crate::postgres) async fn refuse_while_under_way(
 pub(in crate::postgres) async fn refuse_without_records(
     databases: &Databases,
 ) -> Result<(), StoreError> {
-    if !is_empty(&databases.transaction().await?).await? {
+    if !transact!(databases, connection => is_empty(&connection))? {
         return Ok(());
     }
-    let nonces = Transaction::on(&databases.nonces).await?;
-    let any = nonces
-        .row("SELECT 1 FROM nonces WHERE settled LIMIT 1", &[])
-        .await?;
+    let any = transact!(on databases.nonces, store => store.row(
+        "SELECT 1 FROM nonces WHERE settled LIMIT 1",
+        &[],
+    ))?;
     match any {
         Some(_) => Err(StoreError::RecordsMissing),
         None => Ok(()),
@@ -80,7 +80,7 @@ async fn begin_once(transaction: &Transaction, backup: &[u8; 32]) -> Result<(), 
 }
 
 pub(super) async fn finish(databases: &Databases) -> Result<(), StoreError> {
-    let connection = databases.transaction().await?;
-    connection.execute("DELETE FROM restoring", &[]).await?;
-    Ok(())
+    transact!(databases, connection => async {
+        connection.execute("DELETE FROM restoring", &[]).await.map(drop)
+    })
 }

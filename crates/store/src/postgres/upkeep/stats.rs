@@ -1,7 +1,7 @@
 //! Count everything.
 
 use crate::error::StoreError;
-use crate::postgres::transaction::Transaction;
+use crate::postgres::transaction::{Transaction, transact};
 use crate::postgres::{Databases, schema};
 use crate::upkeep_store::StoreStats;
 use crate::values::from_sql;
@@ -12,37 +12,49 @@ const RECORD_BYTES: &str = "SELECT sum(pg_total_relation_size(name::regclass))::
 const NONCE_BYTES: &str = "SELECT pg_total_relation_size('nonces'::regclass)::bigint";
 
 pub(super) async fn count(databases: &Databases) -> Result<StoreStats, StoreError> {
-    let records = databases.transaction().await?;
+    let records = Transaction::on(&databases.records).await?;
     let nonces = Transaction::on(&databases.nonces).await?;
+    let counted = count_all(&records, &nonces).await;
+    let (counted, _) = (records.end(counted).await?, nonces.end(Ok(())).await?);
     Ok(StoreStats {
-        accounts: number(&records, "SELECT count(*) FROM accounts").await?,
+        // Not every database that speaks this protocol can say.
+        record_bytes: transact!(databases, connection => number(&connection, RECORD_BYTES)).ok(),
+        nonce_bytes: transact!(on databases.nonces, store => number(&store, NONCE_BYTES)).ok(),
+        ..counted
+    })
+}
+
+async fn count_all(records: &Transaction, nonces: &Transaction) -> Result<StoreStats, StoreError> {
+    records.begin_unhurried().await?;
+    nonces.begin_unhurried().await?;
+    Ok(StoreStats {
+        accounts: number(records, "SELECT count(*) FROM accounts").await?,
         accounts_with_nonce: number(
-            &records,
+            records,
             "SELECT count(*) FROM records WHERE nonce_hash IS NOT NULL",
         )
         .await?,
-        tombstones: number(&records, "SELECT count(*) FROM tombstones").await?,
+        tombstones: number(records, "SELECT count(*) FROM tombstones").await?,
         factors: number(
-            &records,
+            records,
             "SELECT count(*) FROM factors WHERE share_index IS NOT NULL",
         )
         .await?,
         removed_factors: number(
-            &records,
+            records,
             "SELECT count(*) FROM factors WHERE share_index IS NULL",
         )
         .await?,
-        nonces: number(&nonces, "SELECT count(*) FROM nonces").await?,
-        nonce_erasures: number(&records, "SELECT count(*) FROM nonce_erasures").await?,
-        slots: number(&records, "SELECT count(*) FROM slots WHERE held").await?,
-        events: number(&records, "SELECT count(*) FROM events").await?,
-        sessions: number(&records, "SELECT count(*) FROM sessions").await?,
-        request_ids: number(&records, "SELECT count(*) FROM request_ids").await?,
-        mailboxes: number(&records, "SELECT count(*) FROM mailboxes").await?,
+        nonces: number(nonces, "SELECT count(*) FROM nonces").await?,
+        nonce_erasures: number(records, "SELECT count(*) FROM nonce_erasures").await?,
+        slots: number(records, "SELECT count(*) FROM slots WHERE held").await?,
+        events: number(records, "SELECT count(*) FROM events").await?,
+        sessions: number(records, "SELECT count(*) FROM sessions").await?,
+        request_ids: number(records, "SELECT count(*) FROM request_ids").await?,
+        mailboxes: number(records, "SELECT count(*) FROM mailboxes").await?,
         schema: schema::RECORDS.known(),
-        // Not every database that speaks this protocol can say.
-        record_bytes: number(&records, RECORD_BYTES).await.ok(),
-        nonce_bytes: number(&nonces, NONCE_BYTES).await.ok(),
+        record_bytes: None,
+        nonce_bytes: None,
     })
 }
 
