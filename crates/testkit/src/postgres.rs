@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -231,6 +231,24 @@ impl PostgresCluster {
             }
             thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Encrypts connections for those who ask for it, with this certificate and key (PEM).
+    ///
+    /// # Errors
+    /// Where the cluster does not take them.
+    pub fn use_tls(&self, certificate: &str, key: &str) -> io::Result<()> {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.directory.path().join("data").join(name);
+            fs::write(&path, text)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+            if let Some((user, group)) = self.programs.run_as {
+                std::os::unix::fs::chown(&path, Some(user), Some(group))?;
+            }
+        }
+        self.execute("postgres", "ALTER SYSTEM SET ssl = on")?;
+        self.execute("postgres", "SELECT pg_reload_conf()")?;
+        self.wait_for("SHOW ssl", "on")
     }
 
     fn wait_for(&self, sql: &str, answer: &str) -> io::Result<()> {

@@ -214,3 +214,34 @@ async fn errors_show_no_rows() {
     );
     assert!(!told.contains("secret"), "{told}");
 }
+
+/// A certificate is trusted by its authority and for its name only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_encrypted_to_whom_they_are_meant_for() {
+    let cluster = cluster();
+    let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (own, other) = (made(), made());
+    cluster
+        .use_tls(&own.cert.pem(), &own.signing_key.serialize_pem())
+        .unwrap();
+    let open = async |host: &str, authority: &str| {
+        let url = cluster.url("postgres").replace("127.0.0.1", host);
+        let options = PostgresOptions::new(format!("{url}?sslmode=require"), url);
+        let options = options.authorities(authority);
+        options.migrate().await?;
+        options.open().await
+    };
+    let store = open("localhost", &own.cert.pem()).await.unwrap();
+    let connection = store.databases.records.get().await.unwrap();
+    let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let row = connection.query_one(encrypted, &[]).await.unwrap();
+    assert!(row.get::<_, bool>(0));
+    assert!(
+        open("localhost", &other.cert.pem()).await.is_err(),
+        "another authority"
+    );
+    assert!(
+        open("127.0.0.1", &own.cert.pem()).await.is_err(),
+        "another name"
+    );
+}
