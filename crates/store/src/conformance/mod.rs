@@ -151,10 +151,7 @@ macro_rules! conformance_together {
             let place = $place;
             $(
                 // Shown where the test fails.
-                #[expect(clippy::print_stdout, reason = "says which check of many it is at")]
-                {
-                    println!("{}", stringify!($name));
-                }
+                println!("{}", stringify!($name));
                 $crate::conformance::$name(&$backend(&place)).await;
             )*
         }
