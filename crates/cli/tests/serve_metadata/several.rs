@@ -6,7 +6,7 @@ use trefoil_protocol::problem::ProblemCode as Code;
 use trefoil_testkit::postgres::{Durability, PostgresCluster};
 
 use crate::support::{Server, command, finish, trefoil};
-use crate::world::{AUDIENCE, World, get, login};
+use crate::world::{AUDIENCE, World, get, login, send};
 
 /// Settings that every process of the deployment has.
 fn deployment(world: &World, cluster: &PostgresCluster, limits: &str) -> String {
@@ -85,6 +85,42 @@ fn processes_share_limits_and_outlive_each_other() {
     }
     assert_eq!(login(&other, 2, &[]).problem().code, Code::NoAccount);
     other.stop();
+}
+
+#[test]
+fn a_reading_without_the_database_is_told_to_come_back() {
+    let (world, mut cluster) = (World::new(), cluster());
+    let limits = "address_per_minute = 0\ncreations_per_minute = 0\nlocator_per_minute = 0\nslot_per_minute = 0\n";
+    let config = deployment(&world, &cluster, limits);
+    finish(&mut serve(&config, &["--migrate"]), b"").ok();
+    let server = Server::start(&mut serve(&config, &[]));
+    // Nobody's: the session is looked for where the accounts are.
+    let (account, token) = ("A".repeat(43), "A".repeat(43));
+    let path = format!("/v1/acme/accounts/{account}/record");
+    let authorization = format!("Bearer {token}");
+    let read = || {
+        send(
+            &server,
+            "GET",
+            &path,
+            &[("authorization", &authorization)],
+            "",
+        )
+    };
+    assert_eq!(read().problem().code, Code::UnknownSession);
+    cluster.kill().unwrap();
+    let refused = read();
+    assert_eq!(
+        (refused.status, refused.problem().code),
+        (503, Code::Unavailable)
+    );
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    cluster.restart().unwrap();
+    let begun = std::time::Instant::now();
+    while read().problem().code != Code::UnknownSession {
+        assert!(begun.elapsed().as_secs() < 60, "it never comes back");
+    }
+    server.stop();
 }
 
 #[test]
