@@ -137,7 +137,7 @@ async fn nothing_that_names_or_opens_an_account_is_logged() {
     );
     let mut failures = text
         .lines()
-        .filter(|line| line.contains("the store failed"));
+        .filter(|line| line.contains(": the store failed"));
     assert!(failures.clone().next().is_some());
     assert!(
         failures.all(|line| line.contains("request_id=")),
