@@ -27,6 +27,10 @@ impl Clock for SystemClock {
     }
 }
 
+/// Another clock is believed that differs by so much, in seconds. With statements for any day that it names, a server could
+/// be somebody else's on that day.
+const MAX_OFFSET: i64 = 24 * 60 * 60;
+
 /// The clock and the random source of a client. Clones share both.
 #[derive(Clone)]
 pub struct Environment {
@@ -51,6 +55,13 @@ impl Environment {
     /// Seconds since 1970-01-01 UTC by this environment's clock.
     pub fn now(&self) -> u64 {
         self.clock.unix_time()
+    }
+
+    /// Another clock's time less this one's, in seconds; none where it is too far off to be believed.
+    pub(crate) fn offset_to(&self, time: u64) -> Option<i64> {
+        let offset = i128::from(time) - i128::from(self.now());
+        let offset = i64::try_from(offset).ok();
+        offset.filter(|offset| (-MAX_OFFSET..=MAX_OFFSET).contains(offset))
     }
 
     /// A handle on the random source, to pass to whatever takes a `CryptoRng`.

@@ -134,10 +134,13 @@ impl MetadataClient {
         self.transport.warm_up(self.base.clone()).await;
     }
 
-    fn learn_time(&self, server: u64) {
-        let offset = i128::from(server) - i128::from(self.environment.now());
-        self.offset
-            .store(i64::try_from(offset).unwrap_or(0), Ordering::Relaxed);
+    /// Whether the server's clock can be believed.
+    fn learn_time(&self, server: u64) -> bool {
+        let Some(offset) = self.environment.offset_to(server) else {
+            return false;
+        };
+        self.offset.store(offset, Ordering::Relaxed);
+        true
     }
 
     /// `{base}/v1/{tenant}/{path…}`.

@@ -1,17 +1,22 @@
 //! A JSON body: of bounded size, in bounded time, without unknown fields.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::header;
 use serde::de::DeserializeOwned;
+use tokio::sync::SemaphorePermit;
 use trefoil_protocol::problem::ProblemCode as Code;
 use trefoil_protocol::wire::MAX_BODY;
 
 use crate::refusal::{Answer, Refusal};
 use crate::server::MetadataServer;
+
+/// For so long a body waits until there is room for it.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
 
 /// The parsed body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -38,6 +43,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<MetadataServer>> for Json<T> {
         if stated.is_some_and(|length| length > MAX_BODY as u64) {
             return Err(too_large());
         }
+        let _room = room(server, stated).await?;
         let bytes = tokio::time::timeout(server.config.body_timeout, read(body))
             .await
             .map_err(|_| Refusal::from(Code::RequestTimeout))??;
@@ -55,6 +61,18 @@ impl<T: DeserializeOwned> FromRequest<Arc<MetadataServer>> for Json<T> {
                 format!("the body is not of the expected form; see line {line}, column {column}");
             Refusal::new(Code::MalformedRequest, detail)
         })
+    }
+}
+
+/// Room for a body of this length, or for the longest where it does not say: what all bodies hold in memory is bounded.
+async fn room(server: &MetadataServer, stated: Option<u64>) -> Answer<SemaphorePermit<'_>> {
+    let bytes = stated.map_or(MAX_BODY, |length| {
+        usize::try_from(length).map_or(MAX_BODY, |length| length.min(MAX_BODY))
+    });
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    match tokio::time::timeout(ROOM_WAIT, server.body_room.acquire_many(bytes)).await {
+        Ok(Ok(room)) => Ok(room),
+        _ => Err(Refusal::busy()),
     }
 }
 

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use trefoil_protocol::tenant::Tenant;
+use trefoil_protocol::wire::MAX_BODY;
 
 use crate::tenants::{TenantConfig, TenantTable, Tenants};
 
 /// How long a body may take to arrive unless set otherwise.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes that all bodies together may have which are being taken in, unless set otherwise: 256 of the longest.
+const BODY_BYTES: usize = 64 * 1024 * 1024;
 /// How long a request may take in all unless set otherwise.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -18,6 +21,7 @@ pub struct Config {
     tenants: TenantTable,
     pub(crate) body_timeout: Duration,
     pub(crate) request_timeout: Duration,
+    pub(crate) body_bytes: usize,
 }
 
 /// Settings that do not fit.
@@ -68,6 +72,7 @@ impl Config {
             tenants: tenants.into(),
             body_timeout: BODY_TIMEOUT,
             request_timeout: REQUEST_TIMEOUT,
+            body_bytes: BODY_BYTES,
         })
     }
 
@@ -82,6 +87,14 @@ impl Config {
     #[must_use]
     pub const fn request_timeout(mut self, limit: Duration) -> Self {
         self.request_timeout = limit;
+        self
+    }
+
+    /// How many bytes all bodies together may have which are being taken in, by what they say or the most that one may have;
+    /// 64 MiB unless set, and at least what one may have.
+    #[must_use]
+    pub fn body_bytes(mut self, limit: usize) -> Self {
+        self.body_bytes = limit.max(MAX_BODY);
         self
     }
 

@@ -134,7 +134,7 @@ impl Default for Metrics {
         );
         registry.register(
             "requests",
-            "Requests by route, method and outcome: ok, or the problem's code",
+            "Requests by route, method and outcome: ok, the problem's code, or hung_up",
             requests.clone(),
         );
         registry.register_with_unit(

@@ -169,17 +169,15 @@ fn store_fault(fault: &StoreError) -> Refusal {
     let cause = std::error::Error::source(fault).map(ToString::to_string);
     tracing::error!(%fault, cause, "the store failed");
     let mut refusal: Refusal = match fault {
-        StoreError::Busy
-        | StoreError::Full
+        fault if fault.is_retryable() => Refusal::busy(),
+        // Until the operator has done something: nobody can say when.
+        StoreError::Full
         | StoreError::ReadOnly
         | StoreError::Restoring
-        | StoreError::Closed => {
-            if fault.is_retryable() {
-                Refusal::busy()
-            } else {
-                Code::Unavailable.into()
-            }
-        }
+        | StoreError::Closed
+        | StoreError::UnknownSealingKey { .. }
+        | StoreError::Unsealable { .. }
+        | StoreError::NoSealingKeys => Code::Unavailable.into(),
         _ => Code::Internal.into(),
     };
     refusal.store_failed = true;
@@ -214,5 +212,36 @@ impl IntoResponse for Refusal {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_passes_is_no_fault_of_the_server() {
+        let id = || "k1".to_owned();
+        for (fault, status, retry_after) in [
+            (StoreError::Busy, 503, Some("1")),
+            (StoreError::Unreachable, 503, Some("1")),
+            (StoreError::Full, 503, None),
+            (StoreError::ReadOnly, 503, None),
+            (StoreError::Restoring, 503, None),
+            (StoreError::Closed, 503, None),
+            (StoreError::UnknownSealingKey { id: id() }, 503, None),
+            (StoreError::Unsealable { id: id() }, 503, None),
+            (StoreError::NoSealingKeys, 503, None),
+            (StoreError::Corrupt { what: "a column" }, 500, None),
+            (StoreError::OlderSchema { found: 1, known: 2 }, 500, None),
+        ] {
+            let what = fault.to_string();
+            let response = Refusal::from(fault).into_response();
+            assert_eq!(response.status().as_u16(), status, "{what}");
+            let after = response.headers().get(header::RETRY_AFTER);
+            let after = after.map(|value| value.to_str().unwrap());
+            assert_eq!(after, retry_after, "{what}");
+            assert!(response.extensions().get::<StoreFailed>().is_some());
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use rand_core::{CryptoRng, Rng as _, TryCryptoRng, TryRng};
+use tokio::sync::Semaphore;
 use trefoil_protocol::guess::EvaluatorName;
 use trefoil_protocol::policy::Level;
 use trefoil_protocol::sign::AuthPrivateKey;
@@ -34,6 +35,8 @@ pub struct MetadataServer {
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) readiness: Recent<Result<(), StoreError>>,
+    /// Bytes of bodies that may still be taken in.
+    pub(crate) body_room: Semaphore,
 }
 
 impl MetadataServer {
@@ -46,6 +49,7 @@ impl MetadataServer {
         rng: impl CryptoRng + Send + 'static,
     ) -> Self {
         Self {
+            body_room: Semaphore::new(config.body_bytes.min(Semaphore::MAX_PERMITS)),
             name: EvaluatorName::Server(config.public_url.clone()),
             config,
             store,

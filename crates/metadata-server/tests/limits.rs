@@ -12,6 +12,7 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use support::http::{Reply, call};
 use support::slot::{TestSlot, attempt};
@@ -260,4 +261,42 @@ async fn a_tenant_offers_what_it_wants() {
     server.advance(61);
     let read = wallet.session_call("GET", "/record", &session);
     assert_eq!(read.send(&server).await.code(), Code::UnknownSession);
+}
+
+/// Buckets that are never heard of again.
+struct Silent;
+
+impl LimitStore for Silent {
+    fn draw(&self, _: LimitDraw) -> StoreFuture<'_, LimitDrawn> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_is_counted() {
+    let limits = LimitsConfig {
+        address_per_minute: 1,
+        ..UNLIMITED
+    };
+    let config = tenants(TenantConfig::default());
+    let server = Server::start_limited(config, limits, Arc::new(Silent)).await;
+    let route = "/v1/permit_key";
+    let counted = || {
+        let text = server.metrics.encode();
+        let mut lines = text.lines();
+        lines.any(|line| line.contains(route) && line.contains("code=\"hung_up\""))
+    };
+    let unheard = call("GET", "/v1/permit_key").send_unheard(&server).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!counted());
+    drop(unheard);
+    let begun = std::time::Instant::now();
+    while !counted() {
+        assert!(
+            begun.elapsed().as_secs() < 20,
+            "{}",
+            server.metrics.encode()
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

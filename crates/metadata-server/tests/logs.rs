@@ -135,6 +135,14 @@ async fn nothing_that_names_or_opens_an_account_is_logged() {
         text.contains("status=412") && text.contains("the store is full"),
         "{text}"
     );
+    let mut failures = text
+        .lines()
+        .filter(|line| line.contains(": the store failed"));
+    assert!(failures.clone().next().is_some());
+    assert!(
+        failures.all(|line| line.contains("request_id=")),
+        "nobody can tell whose request it was: {text}"
+    );
     for name in names {
         assert!(!text.contains(&name), "{name} is in the log");
     }

@@ -19,7 +19,7 @@ impl Node {
     }
 
     async fn store_works(&self) -> bool {
-        let check = async {
+        let check = async || {
             let result = self.keeper.check_ready(self.clock.now()).await;
             if let Err(error) = &result {
                 tracing::error!(%error, "the node's store does not work");

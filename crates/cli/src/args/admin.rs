@@ -118,13 +118,17 @@ pub(crate) struct AdminRestore {
 pub(crate) struct AdminRotate {
     #[command(flatten)]
     pub(crate) place: StorePlace,
-    /// Only add a key, which the next rotation uses: where several processes share a store, restart each of them before that
-    #[arg(long, conflicts_with_all = ["no_new_key", "forget_old"])]
+    /// Only add a key, which nobody uses yet: the first of three runs where several servers share a database
+    #[arg(long, conflicts_with_all = ["use_new", "no_new_key", "forget_old"])]
     pub(crate) prepare: bool,
-    /// Add no key: seal what is not yet under the current one
+    /// Only make the newest key that of new rows: the second run, when every server was restarted with the new key
+    #[arg(long = "use", conflicts_with_all = ["no_new_key", "forget_old"])]
+    pub(crate) use_new: bool,
+    /// Add no key: seal what is not yet under the current one. On a database no run without --prepare adds one
     #[arg(long)]
     pub(crate) no_new_key: bool,
-    /// Remove every other key from the file once nothing in the store is under it; earlier backups need them still
+    /// Remove every other key from the file once nothing in the store is under it; earlier backups need them still. On a
+    /// database only in a run that finds nothing under them
     #[arg(long)]
     pub(crate) forget_old: bool,
 }

@@ -130,6 +130,12 @@ impl KeyFile {
         id
     }
 
+    /// Whether no key was added since the current one.
+    pub(crate) fn newest_is_current(&self) -> bool {
+        let newest = self.keys.last();
+        newest.is_none_or(|(newest, _)| *newest == self.current)
+    }
+
     /// Makes the newest key current. Says whether it was not.
     pub(crate) fn use_newest(&mut self) -> bool {
         match self.keys.last() {

@@ -3,7 +3,7 @@
 //! A connection costs an attacker nothing, so refusing new ones at a limit would shut everybody out. Instead the one that
 //! has been silent for longest makes room: whoever is in the middle of a login has just said something.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
@@ -35,12 +35,55 @@ struct Shared {
 struct Open {
     next: u64,
     connections: HashMap<u64, Arc<Connection>>,
+    /// Every connection by an instant since which it may have been active, and its id. It is put right when it comes to be the
+    /// first: reads and writes need not take the lock.
+    by_activity: BTreeSet<(u64, u64)>,
+}
+
+impl Open {
+    fn insert(&mut self, connection: Arc<Connection>) -> u64 {
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        let filed = connection.active.load(Ordering::SeqCst);
+        connection.filed.store(filed, Ordering::SeqCst);
+        self.by_activity.insert((filed, id));
+        self.connections.insert(id, connection);
+        id
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Arc<Connection>> {
+        let connection = self.connections.remove(&id)?;
+        let filed = connection.filed.load(Ordering::SeqCst);
+        self.by_activity.remove(&(filed, id));
+        Some(connection)
+    }
+
+    /// Takes off the connection that has been silent for longest. Each that is passed over was active since it was last filed,
+    /// so what this costs was paid for by reading or writing.
+    fn remove_quietest(&mut self) -> Option<Arc<Connection>> {
+        while let Some((filed, id)) = self.by_activity.first().copied() {
+            let Some(connection) = self.connections.get(&id) else {
+                self.by_activity.remove(&(filed, id));
+                continue;
+            };
+            let active = connection.active.load(Ordering::SeqCst);
+            if active <= filed {
+                return self.remove(id);
+            }
+            self.by_activity.remove(&(filed, id));
+            self.by_activity.insert((active, id));
+            connection.filed.store(active, Ordering::SeqCst);
+        }
+        None
+    }
 }
 
 #[derive(Debug, Default)]
 struct Connection {
     /// Milliseconds from the start to the last byte that was read or written.
     active: AtomicU64,
+    /// Under which of these it stands among the others.
+    filed: AtomicU64,
     /// Whether any byte was read.
     spoke: AtomicBool,
     ended: AtomicBool,
@@ -100,23 +143,12 @@ impl Connections {
         connection.active.store(self.now(), Ordering::SeqCst);
         let id = self.open(|open| {
             while open.connections.len() >= self.0.limit {
-                let by_activity = |(_, connection): &(&u64, &Arc<Connection>)| {
-                    connection.active.load(Ordering::SeqCst)
-                };
-                let quietest = open
-                    .connections
-                    .iter()
-                    .min_by_key(by_activity)
-                    .map(|(id, _)| *id);
-                let Some(victim) = quietest.and_then(|id| open.connections.remove(&id)) else {
+                let Some(victim) = open.remove_quietest() else {
                     break;
                 };
                 victim.end();
             }
-            let id = open.next;
-            open.next = open.next.wrapping_add(1);
-            open.connections.insert(id, Arc::clone(&connection));
-            id
+            open.insert(Arc::clone(&connection))
         });
         Guarded {
             stream,
@@ -275,8 +307,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
 impl<S> Drop for Guarded<S> {
     fn drop(&mut self) {
-        self.connections
-            .open(|open| open.connections.remove(&self.id));
+        self.connections.open(|open| open.remove(self.id));
     }
 }
 
@@ -315,6 +346,48 @@ mod tests {
         assert_eq!(connections.count(), 2, "it was taken off before");
         drop((first, third));
         assert_eq!(connections.count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn order_follows_activity_and_nothing_is_left_behind() {
+        let connections = Connections::new(4);
+        let mut pairs: Vec<_> = (0..4).map(|_| pair(&connections)).collect();
+        let speak = async |(client, guarded): &mut (DuplexStream, Guarded<DuplexStream>)| {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            client.write_all(b"x").await.unwrap();
+            guarded.read_u8().await.unwrap();
+        };
+        for speaker in [2, 0, 3, 1] {
+            speak(&mut pairs[speaker]).await;
+        }
+        drop(pairs.remove(2));
+        let mut late = vec![pair(&connections)];
+        speak(&mut pairs[0]).await;
+        let ended = |pairs: &[(DuplexStream, Guarded<DuplexStream>)]| -> Vec<bool> {
+            pairs.iter().map(|(_, guarded)| is_ended(guarded)).collect()
+        };
+        // Left are 0, 1 and 3, of which 3 spoke first and 0 last.
+        let mut seen = vec![ended(&pairs)];
+        for _ in 0..3 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            late.push(pair(&connections));
+            seen.push(ended(&pairs));
+        }
+        assert_eq!(
+            seen,
+            [
+                [false, false, false],
+                [false, false, true],
+                [false, true, true],
+                [false, true, true]
+            ]
+        );
+        assert!(is_ended(&late[0].1), "silent since before 0 spoke last");
+        drop((pairs, late));
+        connections.open(|open| {
+            assert!(open.connections.is_empty());
+            assert!(open.by_activity.is_empty());
+        });
     }
 
     #[tokio::test(start_paused = true)]

@@ -79,6 +79,13 @@ fn keys_are_replaced_while_the_pin_goes_on_working() {
     let prepared = admin(&world, "rotate", &["--prepare"]).ok();
     let third = prepared["key"].as_str().unwrap().to_owned();
     assert_eq!(prepared["current"], second);
+    assert_eq!(
+        admin(&world, "rotate", &["--prepare"]).error().1,
+        "already_prepared"
+    );
+    // What is not in use yet is no old key.
+    let forgot = admin(&world, "rotate", &["--no-new-key", "--forget-old"]);
+    assert_eq!(forgot.error().1, "not_in_use");
     assert_eq!(admin(&world, "rotate", &[]).ok()["current"], third);
     assert_eq!(under(&world), [third.as_str()]);
 

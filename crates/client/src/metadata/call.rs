@@ -97,11 +97,10 @@ impl MetadataClient {
                 Next::Done(answer) => return Ok(answer),
                 Next::Fail(failure) => return Err(failure),
                 Next::WithTime(server, failure) => {
-                    if time_learned {
+                    if time_learned || !self.learn_time(server) {
                         return Err(failure);
                     }
                     time_learned = true;
-                    self.learn_time(server);
                     continue;
                 }
                 Next::Again(failure, asked) => (failure, asked),

@@ -25,9 +25,9 @@ pub enum KitError {
     /// The account was deleted.
     #[error("the account was deleted")]
     Gone,
-    /// The server still finds the statement's time wrong after being given its own.
+    /// The server finds the statement's time wrong, by more than a day or still after being given its own.
     #[error(
-        "the metadata server does not accept its own time; set this device's clock and try again"
+        "this device's clock and the metadata server's do not go together; set this device's and try again"
     )]
     ClockWrong {
         /// Unix seconds by the server's clock.

@@ -330,13 +330,38 @@ async fn the_servers_time_is_taken_over_once() {
         Err(LoginError::ClockWrong { server_time: Some(time) }) if time == NOW + 5000
     ));
     assert_eq!(script.sent.lock().unwrap().len(), 2);
+}
 
-    // An absurd time does no harm.
-    let (client, _) = scripted([
-        expired_at(ProblemCode::StatementExpired, Some(u64::MAX)),
-        good(),
-    ]);
+/// A server that wants statements for a day on which it can be another's.
+#[tokio::test(start_paused = true)]
+async fn a_server_gets_no_statements_for_another_day() {
+    const DAY: u64 = 24 * 60 * 60;
+    for far in [NOW + 365 * DAY, NOW + DAY + 1, NOW - DAY - 1, 0, u64::MAX] {
+        let expired = || expired_at(ProblemCode::StatementExpired, Some(far));
+        let (client, script) = scripted([expired(), expired(), good(), good()]);
+        for _ in 0..2 {
+            let error = client.login(&[factor().auth()]).await.unwrap_err();
+            assert!(
+                matches!(error, LoginError::ClockWrong { server_time: Some(time) } if time == far),
+                "{far}: {error}"
+            );
+            assert_eq!(error.kind(), ErrorKind::ClockWrong);
+        }
+        client.login(&[factor().auth()]).await.unwrap();
+        let sent = script.sent.lock().unwrap();
+        let times: Vec<u64> = sent
+            .iter()
+            .map(|request| login_statement(request).time)
+            .collect();
+        assert_eq!(times, [NOW; 3], "{far}");
+    }
+    // Nor by small steps: each is taken from this device's clock.
+    let step = |steps: u64| expired_at(ProblemCode::StatementExpired, Some(NOW + steps * DAY));
+    let (client, script) = scripted([step(1), good(), step(2), good()]);
     client.login(&[factor().auth()]).await.unwrap();
+    client.login(&[factor().auth()]).await.unwrap_err();
+    assert_eq!(client.server_time(), NOW + DAY);
+    assert_eq!(script.sent.lock().unwrap().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

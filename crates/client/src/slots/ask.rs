@@ -161,7 +161,10 @@ impl SlotClient {
                 EvaluatorFault::Refused(problem)
                     if problem.code == ProblemCode::StatementExpired && !corrected =>
                 {
-                    if let Some(server) = problem.server_time {
+                    let server = problem.server_time;
+                    if let Some(server) = server
+                        && self.environment.offset_to(server).is_some()
+                    {
                         (time, corrected) = (server, true);
                         continue;
                     }

@@ -30,8 +30,8 @@ problems!(ReadyProblems = [&[Code::Unavailable]]);
     )
 )]
 pub(super) async fn ready(State(server): State<Arc<MetadataServer>>) -> Answer<&'static str> {
-    let checked = server.readiness.get(server.store.check_ready(server.now()));
-    let result = checked.await;
+    let check = || server.store.check_ready(server.now());
+    let result = server.readiness.get(check).await;
     server.metrics.ready(result.is_ok());
     // Whatever is wrong with it: there is nobody whose request this was.
     result.map_err(|error| {

@@ -194,3 +194,36 @@ async fn a_request_that_takes_too_long_is_given_up() {
     assert_eq!(problem.retry_after, Some(1));
     assert!(problem.detail.contains("send the same again"), "{problem}");
 }
+
+#[tokio::test]
+async fn bodies_take_no_more_memory_than_there_is_for_all() {
+    let server = Server::start_with(|options| options, |config| config.body_bytes(0)).await;
+    let small = || {
+        call("POST", "/v1/acme/sessions")
+            .header("content-type", "application/json")
+            .raw(b"{}".to_vec())
+    };
+    assert_eq!(small().send(&server).await.code(), Code::MalformedRequest);
+    // One that says it will be long, or does not say, has all the room until it is there or too late.
+    for header in [
+        ("content-length", MAX_BODY.to_string()),
+        ("transfer-encoding", "chunked".to_owned()),
+    ] {
+        let slow = small().header(header.0, &header.1).raw(Vec::new());
+        let slow = slow.send_unheard(&server).await;
+        let begun = std::time::Instant::now();
+        let refused = loop {
+            let reply = small().send(&server).await;
+            if reply.status != 400 {
+                break reply;
+            }
+            assert!(begun.elapsed().as_secs() < 9, "it is not counted");
+        };
+        assert_eq!(refused.code(), Code::Unavailable);
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        drop(slow);
+        while small().send(&server).await.status != 400 {
+            assert!(begun.elapsed().as_secs() < 20, "the room is lost");
+        }
+    }
+}

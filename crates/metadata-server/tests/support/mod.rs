@@ -21,7 +21,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
-use trefoil_metadata_server::{Config, LimitKey, Limits, LimitsConfig, MetadataServer, Tenants};
+use trefoil_metadata_server::{
+    Config, LimitKey, Limits, LimitsConfig, MetadataServer, Metrics, Tenants,
+};
 use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::tenant::Tenant;
 use trefoil_store::{LimitStore, SqliteOptions, StoreError};
@@ -48,6 +50,7 @@ pub fn tenant(name: &str) -> Tenant {
 pub struct Server {
     pub address: SocketAddr,
     pub directory: tempfile::TempDir,
+    pub metrics: Metrics,
     clock: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -140,13 +143,15 @@ impl Server {
         server: impl FnOnce(Box<dyn Fn() -> u64 + Send + Sync>) -> MetadataServer,
     ) -> Self {
         let now = Arc::clone(&clock);
-        let router = server(Box::new(move || now.load(Ordering::SeqCst))).into_router();
+        let server = server(Box::new(move || now.load(Ordering::SeqCst)));
+        let (metrics, router) = (server.metrics(), server.into_router());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             address,
             directory,
+            metrics,
             clock,
             task,
         }

@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use trefoil_store::{MemoryLimits, StoreFuture};
 
@@ -101,4 +102,84 @@ async fn memory_is_bounded_and_whoever_finds_no_room_is_limited_too() {
     // When the crowd is gone there is room again.
     assert_eq!(granted(&leases, &store, 100_000, 1).await, 1);
     assert_eq!(leases.0.lock().unwrap().leases.len(), 1);
+}
+
+/// Buckets at the far end of a round trip, which can break.
+#[derive(Default)]
+struct Far {
+    near: Counted,
+    broken: bool,
+}
+
+impl LimitStore for Far {
+    fn draw(&self, draw: LimitDraw) -> StoreFuture<'_, LimitDrawn> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let drawn = self.near.draw(draw).await;
+            if self.broken {
+                return Err(StoreError::Unreachable);
+            }
+            drawn
+        })
+    }
+}
+
+/// So many requests at once.
+async fn crowd(
+    leases: &Arc<Leases>,
+    store: &Arc<Far>,
+    asked: u32,
+) -> Vec<Result<LimitDrawn, StoreError>> {
+    let one = || {
+        let (leases, store) = (Arc::clone(leases), Arc::clone(store));
+        tokio::spawn(async move { leases.spend(store.as_ref(), subject(1), rate(), 0).await })
+    };
+    let all: Vec<_> = (0..asked).map(|_| one()).collect();
+    let mut answers = Vec::new();
+    for answer in all {
+        answers.push(answer.await.unwrap());
+    }
+    answers
+}
+
+fn granted_of(answers: &[Result<LimitDrawn, StoreError>]) -> usize {
+    let granted = |answer: &&Result<_, _>| matches!(answer, Ok(LimitDrawn::Granted));
+    answers.iter().filter(granted).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_cold_crowd_as_many_are_let_through_as_the_burst() {
+    let (leases, store) = (Arc::new(Leases::default()), Arc::new(Far::default()));
+    // None is refused that the bucket has a token for.
+    assert_eq!(granted_of(&crowd(&leases, &store, 60).await), 60);
+    assert_eq!(store.near.draws(), 8);
+    assert_eq!(granted_of(&crowd(&leases, &store, 60).await), 4);
+    assert!(leases.table().turns.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_does_not_wait_in_turn_for_what_cannot_be_asked() {
+    let broken = Far {
+        broken: true,
+        ..Far::default()
+    };
+    let (leases, store) = (Arc::new(Leases::default()), Arc::new(broken));
+    let answers = crowd(&leases, &store, 60).await;
+    assert!(answers.iter().all(Result::is_err));
+    assert_eq!(store.near.draws(), 1);
+    // The next one tries anew.
+    assert!(crowd(&leases, &store, 1).await.iter().all(Result::is_err));
+    assert_eq!(store.near.draws(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_the_queue_holds_up_nobody() {
+    let (leases, store) = (Arc::new(Leases::default()), Arc::new(Far::default()));
+    for _ in 0..3 {
+        let asked = leases.spend(store.as_ref(), subject(1), rate(), 0);
+        let left = tokio::time::timeout(Duration::from_millis(1), asked).await;
+        assert!(left.is_err());
+    }
+    assert!(leases.table().turns.is_empty());
+    assert_eq!(granted_of(&crowd(&leases, &store, 60).await), 60);
 }
