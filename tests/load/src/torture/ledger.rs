@@ -85,6 +85,12 @@ impl Account {
         account
     }
 
+    /// Whether it was there at the last look and nobody asked for its end.
+    pub(super) fn is_there(&self) -> bool {
+        let ledger = self.ledger();
+        ledger.deletion == Deletion::Unasked && ledger.settled.is_some()
+    }
+
     /// Nonces that were its own and must not be kept any more, as of the last look.
     pub(super) fn ended(&self) -> BTreeSet<NonceName> {
         let ledger = self.ledger();

@@ -289,12 +289,16 @@ impl Torture {
                 self.erasures.forget();
                 return Ok(());
             }
-            // Servers clear away while they are used.
-            if let Some(account) = self.world.accounts().last() {
+            // Servers clear away after logins that succeed.
+            let accounts = self.world.accounts();
+            if let Some(account) = accounts.iter().rev().find(|account| account.is_there()) {
                 for _ in 0..self.client.count() {
                     let keys = std::slice::from_ref(&account.social);
-                    // The account may be deleted: that is an answer like any other.
-                    let _ = self.client.patient().log_in(account, keys).await;
+                    if let Err(Trouble::Fault(what)) =
+                        self.client.patient().log_in(account, keys).await
+                    {
+                        self.findings.torn.push(what);
+                    }
                 }
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
