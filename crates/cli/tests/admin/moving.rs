@@ -10,12 +10,11 @@ use crate::{admin, newcomer};
 
 /// Settings of a server on PostgreSQL with the keys that the one on SQLite had.
 fn settings(world: &World, cluster: &PostgresCluster) -> String {
-    let key = |name: &str| world.text(&format!("dev/metadata/{name}"));
     let text = format!(
         "listen = \"127.0.0.1:0\"\ntenants = [\"dev\"]\npermit_key_file = \"{}\"\nsealing_keys_file = \"{}\"\n\
          [database]\nrecords = \"{}\"\nnonces = \"{}\"\n",
-        key("permit.key"),
-        key("sealing.keys"),
+        world.text("dev/permit.key"),
+        world.text("dev/metadata/sealing.keys"),
         cluster.create_database("records").unwrap(),
         cluster.create_database("nonces").unwrap(),
     );
