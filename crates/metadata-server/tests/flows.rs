@@ -12,6 +12,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use support::backend::Backend;
 use support::http::call;
 use support::wallet::{Session, Wallet, factor, upgraded};
 use support::{NOW, Server};
@@ -23,9 +24,18 @@ use trefoil_protocol::wire::{
     CommitResponse, EventsResponse, KitResponse, LoginResponse, NonceResponse, RecordResponse,
 };
 
-#[tokio::test]
-async fn create_log_in_upgrade_and_open_with_each_factor() {
-    let server = Server::start().await;
+on_every_backend!(
+    create_log_in_upgrade_and_open_with_each_factor,
+    a_lost_answer_is_asked_for_again,
+    a_removed_factor_is_refused_and_may_come_back,
+    a_restore_goes_above_any_revision,
+    kit_and_events_are_for_the_owner,
+    deletion_erases_and_lets_the_user_start_over,
+    sessions_end_after_fifteen_minutes,
+);
+
+async fn create_log_in_upgrade_and_open_with_each_factor(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let first = Wallet::one_click("acme", 1, 1);
     let reply = first
         .create_call(&first.create_request(&server))
@@ -97,9 +107,8 @@ async fn create_log_in_upgrade_and_open_with_each_factor() {
     );
 }
 
-#[tokio::test]
-async fn a_lost_answer_is_asked_for_again() {
-    let server = Server::start().await;
+async fn a_lost_answer_is_asked_for_again(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let first = Wallet::one_click("acme", 1, 1);
     first.create(&server).await;
     // The client signs anew: the statement of the lost request is used up.
@@ -125,9 +134,8 @@ async fn a_lost_answer_is_asked_for_again() {
     );
 }
 
-#[tokio::test]
-async fn a_removed_factor_is_refused_and_may_come_back() {
-    let server = Server::start().await;
+async fn a_removed_factor_is_refused_and_may_come_back(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let (_, second, session) = upgraded(&server, "acme", 1).await;
     let third = second.with_factors(&[(1, 1), (2, 2), (3, 3), (4, 4)]);
     assert_eq!(third.commit(&second, &session, &server).await.status, 200);
@@ -150,9 +158,8 @@ async fn a_removed_factor_is_refused_and_may_come_back() {
     assert_eq!(login.envelopes[0].envelope, fifth.envelopes[&5]);
 }
 
-#[tokio::test]
-async fn a_restore_goes_above_any_revision() {
-    let server = Server::start().await;
+async fn a_restore_goes_above_any_revision(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let (_, second, session) = upgraded(&server, "acme", 1).await;
     // Revisions 3 to 6 are known to a device and lost to the server.
     let mut lost = second.clone();
@@ -178,9 +185,8 @@ async fn a_restore_goes_above_any_revision() {
     ));
 }
 
-#[tokio::test]
-async fn kit_and_events_are_for_the_owner() {
-    let server = Server::start().await;
+async fn kit_and_events_are_for_the_owner(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let first = Wallet::one_click("acme", 1, 1);
     let session = first.create(&server).await;
     let kit: KitResponse = first.kit_call(&session, &server).send(&server).await.ok();
@@ -216,9 +222,8 @@ async fn kit_and_events_are_for_the_owner() {
     assert_eq!(kinds[3], EventBody::KitExported {});
 }
 
-#[tokio::test]
-async fn deletion_erases_and_lets_the_user_start_over() {
-    let server = Server::start().await;
+async fn deletion_erases_and_lets_the_user_start_over(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let first = Wallet::one_click("acme", 1, 1);
     let session = first.create(&server).await;
     assert_eq!(
@@ -257,9 +262,8 @@ async fn deletion_erases_and_lets_the_user_start_over() {
     assert_eq!(login.account_id, fresh.id());
 }
 
-#[tokio::test]
-async fn sessions_end_after_fifteen_minutes() {
-    let server = Server::start().await;
+async fn sessions_end_after_fifteen_minutes(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let first = Wallet::one_click("acme", 1, 1);
     let session = first.create(&server).await;
     server.advance(SESSION_SECONDS);

@@ -11,13 +11,19 @@
 mod support;
 
 use support::Server;
+use support::backend::Backend;
 use support::wallet::{Wallet, factor, upgraded};
 use trefoil_protocol::problem::ProblemCode as Code;
 use trefoil_protocol::wire::RecordResponse;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_loser_of_two_creations_opens_the_winners_account() {
-    let server = Server::start().await;
+on_every_backend!(
+    the_loser_of_two_creations_opens_the_winners_account,
+    the_loser_of_two_commits_reopens_and_goes_on,
+    two_accounts_cannot_enrol_one_factor_at_once,
+);
+
+async fn the_loser_of_two_creations_opens_the_winners_account(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     for round in 0..10 {
         // The same social login on two devices: one factor, two keys.
         let wallets = [
@@ -48,9 +54,8 @@ async fn the_loser_of_two_creations_opens_the_winners_account() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_loser_of_two_commits_reopens_and_goes_on() {
-    let server = Server::start().await;
+async fn the_loser_of_two_commits_reopens_and_goes_on(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     let (_, mut current, _) = upgraded(&server, "acme", 1).await;
     for round in 0..10 {
         let (_, phone) = current.login(&[1], &server).await;
@@ -84,9 +89,8 @@ async fn the_loser_of_two_commits_reopens_and_goes_on() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_accounts_cannot_enrol_one_factor_at_once() {
-    let server = Server::start().await;
+async fn two_accounts_cannot_enrol_one_factor_at_once(backend: Backend) {
+    let server = Server::start_on(&backend).await;
     for round in 0..5 {
         let shared = 200 + round;
         let seeds = [20 + round, 40 + round];

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use support::backend::Backend;
 use support::http::{Call, call};
 use support::slot::{TestSlot, attempt};
 use support::wallet::{Wallet, factor, statement_at, upgraded};
@@ -35,7 +36,7 @@ fn unlimited() -> LimitsConfig {
     }
 }
 
-async fn server() -> Server {
+async fn server(backend: &Backend) -> Server {
     let mut closed = TenantConfig::default();
     closed.policy.create = false;
     closed.policy.mailboxes = false;
@@ -54,7 +55,8 @@ async fn server() -> Server {
         (tenant("tight"), tight),
     ];
     let tenants = Tenants::Configured(tenants.into());
-    Server::start_limited(tenants, unlimited(), Arc::new(MemoryLimits::default())).await
+    let buckets = Arc::new(MemoryLimits::default());
+    Server::start_limited_on(backend, tenants, unlimited(), buckets).await
 }
 
 /// A login in this tenant with what is said at this time for that one.
@@ -72,9 +74,10 @@ fn login(server: &Server, path_tenant: &str, said_tenant: &str, seed: u8, late: 
     })
 }
 
-#[tokio::test]
-async fn every_refused_request_leaves_the_databases_as_they_were() {
-    let server = server().await;
+on_every_backend!(every_refused_request_leaves_the_databases_as_they_were,);
+
+async fn every_refused_request_leaves_the_databases_as_they_were(backend: Backend) {
+    let server = server(&backend).await;
     let (first, wallet, session) = upgraded(&server, "acme", 1).await;
     let stranger = Wallet::one_click("acme", 40, 40);
     let strangers = stranger.create(&server).await;

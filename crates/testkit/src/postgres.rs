@@ -52,8 +52,17 @@ impl PostgresCluster {
     /// # Errors
     /// Where PostgreSQL is not installed, which the text says, or does not start.
     pub fn start(durability: Durability) -> io::Result<Self> {
+        Self::start_in(&std::env::temp_dir(), durability)
+    }
+
+    /// Makes a cluster whose files lie in a new directory in this one, and starts it. Whoever PostgreSQL runs as must be able to
+    /// reach it.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in(parent: &Path, durability: Durability) -> io::Result<Self> {
         let programs = Programs::find()?;
-        let directory = programs.directory()?;
+        let directory = programs.directory(parent)?;
         let data = data(&directory);
         programs.run(
             "initdb",
@@ -89,7 +98,7 @@ impl PostgresCluster {
     /// Where it cannot be made or does not start.
     pub fn standby(&self) -> io::Result<Self> {
         let programs = self.programs.clone();
-        let directory = programs.directory()?;
+        let directory = programs.directory(&std::env::temp_dir())?;
         let data = data(&directory);
         let source = format!(
             "host=127.0.0.1 port={} user={ROLE} application_name={STANDBY}",
@@ -251,6 +260,27 @@ impl PostgresCluster {
         self.wait_for("SHOW ssl", "on")
     }
 
+    /// Waits until a cluster that met a fault answers again; where it ended by itself, starts it. Gives whether it had.
+    ///
+    /// # Errors
+    /// As [`Self::restart`].
+    pub fn revive(&mut self) -> io::Result<bool> {
+        let begun = Instant::now();
+        while let Some(server) = &mut self.server
+            && server.try_wait()?.is_none()
+        {
+            if self.execute("postgres", "SELECT 1").is_ok() {
+                return Ok(false);
+            }
+            if begun.elapsed() > START_LIMIT {
+                return Err(io::Error::other("PostgreSQL runs and does not answer"));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        self.restart()?;
+        Ok(true)
+    }
+
     fn wait_for(&self, sql: &str, answer: &str) -> io::Result<()> {
         let begun = Instant::now();
         while self.execute("postgres", sql)?.trim() != answer {
@@ -291,8 +321,10 @@ impl Programs {
     }
 
     /// An empty directory of whoever the programs run as.
-    fn directory(&self) -> io::Result<TempDir> {
-        let directory = tempfile::Builder::new().prefix("trefoil-pg").tempdir()?;
+    fn directory(&self, parent: &Path) -> io::Result<TempDir> {
+        let directory = tempfile::Builder::new()
+            .prefix("trefoil-pg")
+            .tempdir_in(parent)?;
         if let Some((user, group)) = self.run_as {
             std::os::unix::fs::chown(directory.path(), Some(user), Some(group))?;
         }
@@ -391,6 +423,23 @@ mod tests {
         assert!(cluster.execute("here", "SELECT n FROM t").is_err());
         cluster.restart().unwrap();
         assert_eq!(cluster.execute("here", "SELECT n FROM t").unwrap(), "7\n");
+    }
+
+    #[test]
+    fn a_cluster_lies_where_it_is_told_to_and_is_started_again_only_where_it_ended() {
+        let place = TempDir::new().unwrap();
+        // Whoever PostgreSQL runs as passes through.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(place.path(), open).unwrap();
+        let mut cluster = PostgresCluster::start_in(place.path(), Durability::Fast).unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        assert!(!cluster.revive().unwrap());
+        let server = cluster.server.as_ref().unwrap().id().to_string();
+        let ended = Command::new("kill").args(["-s", "QUIT", &server]).status();
+        assert!(ended.unwrap().success());
+        cluster.server.as_mut().unwrap().wait().unwrap();
+        assert!(cluster.revive().unwrap());
+        assert_eq!(cluster.execute("postgres", "SELECT 7").unwrap(), "7\n");
     }
 
     #[test]

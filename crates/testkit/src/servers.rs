@@ -11,7 +11,7 @@ mod scripted;
 mod world;
 
 pub use backup::Backup;
-pub use metadata::MetadataProcess;
+pub use metadata::{MetadataProcess, MetadataStorage};
 pub use moving::MovingNetwork;
 pub use network::{NetworkNode, NodeNetwork};
 pub use nodes::NodeProcess;

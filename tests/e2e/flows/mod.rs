@@ -6,4 +6,5 @@ mod import;
 mod kit;
 mod levels;
 mod one_click;
+mod postgres;
 mod upgrade;

@@ -4,8 +4,11 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
+use trefoil_protocol::bytes::{AccountId, NonceHash};
 use trefoil_testkit::postgres::{Durability, PostgresCluster};
 
 use crate::Failure;
@@ -46,20 +49,45 @@ impl FromStr for Kind {
 #[derive(Debug)]
 pub struct Backend {
     directory: TempDir,
-    cluster: Option<Cluster>,
+    clusters: Option<Clusters>,
 }
 
+/// Records and nonces have a cluster each.
 #[derive(Debug)]
-struct Cluster {
+struct Clusters {
+    records: Replicated,
+    nonces: Replicated,
+}
+
+/// A cluster with a database of the same name as its contents.
+#[derive(Debug)]
+struct Replicated {
+    database: &'static str,
     primary: PostgresCluster,
     standby: Option<PostgresCluster>,
 }
 
+/// One of the two databases, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Records, sessions, events.
+    Records,
+    /// Sealed nonces.
+    Nonces,
+    /// Both at once.
+    Both,
+}
+
+/// A sealed nonce, by what it belongs to.
+pub type NonceName = (AccountId, NonceHash);
+
 /// Names of key files, by what makes them.
 pub(crate) const PERMIT_KEY: &str = "permit.key";
 pub(crate) const SEALING_KEYS: &str = "sealing.keys";
-/// Databases of the server in a cluster.
-const DATABASES: [&str; 2] = ["records", "nonces"];
+/// SQLite's file of nonces.
+const NONCES_FILE: &str = "nonces.db";
+/// Within which another process lets go of a lock on it.
+const BUSY: Duration = Duration::from_secs(5);
 
 impl Backend {
     /// A fresh store of this kind, its files below `parent` where one is named.
@@ -71,26 +99,23 @@ impl Backend {
             Some(parent) => TempDir::new_in(parent)?,
             None => TempDir::new()?,
         };
-        let cluster = match kind {
+        let clusters = match kind {
             Kind::Sqlite => None,
-            Kind::Postgres => {
-                let primary = PostgresCluster::start(Durability::Durable)?;
-                for database in DATABASES {
-                    primary.create_database(database)?;
-                }
-                Some(Cluster {
-                    primary,
-                    standby: None,
-                })
-            }
+            Kind::Postgres => Some(Clusters {
+                records: Replicated::start("records", parent)?,
+                nonces: Replicated::start("nonces", parent)?,
+            }),
         };
-        Ok(Self { directory, cluster })
+        Ok(Self {
+            directory,
+            clusters,
+        })
     }
 
     /// Which kind it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.cluster {
+        match self.clusters {
             Some(_) => Kind::Postgres,
             None => Kind::Sqlite,
         }
@@ -117,9 +142,9 @@ impl Backend {
         // Paths of temporary directories and loopback addresses: nothing in them needs escaping. Writing to a string cannot
         // fail.
         let limits = "\n[limits]\naddress_per_minute = 0\ncreations_per_minute = 0\nlocator_per_minute = 0\n";
-        match &self.cluster {
-            Some(cluster) => {
-                let [records, nonces] = DATABASES.map(|database| cluster.url(database));
+        match &self.clusters {
+            Some(clusters) => {
+                let (records, nonces) = (clusters.records.url(), clusters.nonces.url());
                 let _ = write!(
                     text,
                     "permit_key_file = \"{}\"\nsealing_keys_file = \"{}\"\n{limits}\n\
@@ -139,7 +164,7 @@ impl Backend {
     /// Whether several servers may share the store: then its tables and keys are made by commands of their own.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        self.cluster.is_some()
+        self.clusters.is_some()
     }
 
     /// A key file that servers of one database share; SQLite's server makes its own beside its files.
@@ -148,55 +173,169 @@ impl Backend {
         self.directory.path().join(name)
     }
 
-    /// Kills every process of PostgreSQL at once and starts it again. False where there is none.
+    /// Kills every process of these PostgreSQL clusters at once and starts them again. Nothing where there are none.
+    ///
+    /// # Errors
+    /// Where one does not start.
+    pub fn crash_database(&mut self, part: Part) -> Result<(), Failure> {
+        // All are dead before the first comes back.
+        for cluster in self.clusters(part) {
+            cluster.primary.kill()?;
+        }
+        for cluster in self.clusters(part) {
+            cluster.primary.restart()?;
+        }
+        Ok(())
+    }
+
+    /// Starts PostgreSQL where it has ended by itself, as it does when it cannot write its log. Gives whether it had.
     ///
     /// # Errors
     /// Where it does not start.
-    pub fn crash_database(&mut self) -> Result<bool, Failure> {
-        let Some(cluster) = &mut self.cluster else {
-            return Ok(false);
-        };
-        cluster.primary.kill()?;
-        cluster.primary.restart()?;
-        Ok(true)
+    pub fn revive_database(&mut self) -> Result<bool, Failure> {
+        let mut revived = false;
+        for cluster in self.clusters(Part::Both) {
+            revived |= cluster.primary.revive()?;
+        }
+        Ok(revived)
     }
 
     /// Gives PostgreSQL a synchronous standby. The server has to be started again to know of it.
     ///
     /// # Errors
     /// Where the standby does not start.
-    pub fn add_standby(&mut self) -> Result<(), Failure> {
-        if let Some(cluster) = &mut self.cluster
-            && cluster.standby.is_none()
-        {
-            cluster.standby = Some(cluster.primary.standby()?);
+    pub fn add_standby(&mut self, part: Part) -> Result<(), Failure> {
+        for cluster in self.clusters(part) {
+            if cluster.standby.is_none() {
+                cluster.standby = Some(cluster.primary.standby()?);
+            }
         }
         Ok(())
     }
 
-    /// Kills the primary for ever and promotes the standby. False where there is none.
+    /// Kills the primary for ever and promotes the standby. Nothing where there is none.
     ///
     /// # Errors
     /// Where the standby refuses.
-    pub fn fail_over(&mut self) -> Result<bool, Failure> {
-        let Some(cluster) = &mut self.cluster else {
-            return Ok(false);
+    pub fn fail_over(&mut self, part: Part) -> Result<(), Failure> {
+        for cluster in self.clusters(part) {
+            if let Some(standby) = cluster.standby.take() {
+                cluster.primary.kill()?;
+                standby.promote()?;
+                cluster.primary = standby;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs SQL in the database of records. Empty on SQLite.
+    ///
+    /// # Errors
+    /// With what PostgreSQL says.
+    pub fn execute(&self, sql: &str) -> Result<String, Failure> {
+        let Some(clusters) = &self.clusters else {
+            return Ok(String::new());
         };
-        let Some(standby) = cluster.standby.take() else {
-            return Ok(false);
+        let Replicated {
+            database, primary, ..
+        } = &clusters.records;
+        Ok(primary.execute(database, sql)?)
+    }
+
+    /// Every nonce that the nonce store holds, read behind the server's back.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn nonces_held(&self) -> Result<Vec<NonceName>, Failure> {
+        match &self.clusters {
+            Some(clusters) => {
+                let Replicated {
+                    database, primary, ..
+                } = &clusters.nonces;
+                let sql =
+                    "SELECT encode(account_id, 'hex') || encode(nonce_hash, 'hex') FROM nonces";
+                let text = primary.execute(database, sql)?;
+                text.lines().map(name_of_hex).collect()
+            }
+            None => {
+                let connection = self.sqlite_nonces()?;
+                let mut statement =
+                    connection.prepare("SELECT account_id, nonce_hash FROM nonces")?;
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                rows.map(|row| {
+                    let (account, hash) = row?;
+                    Ok((AccountId::from_bytes(account), NonceHash::from_bytes(hash)))
+                })
+                .collect()
+            }
+        }
+    }
+
+    /// Puts a nonce into SQLite's nonce store that no record names: what no server does.
+    ///
+    /// # Errors
+    /// On PostgreSQL, or where the file cannot be written.
+    pub fn forge_nonce(&self, (account, hash): NonceName) -> Result<(), Failure> {
+        if self.is_shared() {
+            return Err("only on SQLite".into());
+        }
+        self.sqlite_nonces()?.execute(
+            "INSERT INTO nonces (tenant, account_id, nonce_hash, sealed, settled) VALUES ('load', ?1, ?2, x'00', 1)",
+            (account.as_bytes(), hash.as_bytes()),
+        )?;
+        Ok(())
+    }
+
+    fn sqlite_nonces(&self) -> Result<Connection, Failure> {
+        let file = self.data().join(NONCES_FILE);
+        let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.busy_timeout(BUSY)?;
+        Ok(connection)
+    }
+
+    fn clusters(&mut self, part: Part) -> Vec<&mut Replicated> {
+        let Some(Clusters { records, nonces }) = &mut self.clusters else {
+            return Vec::new();
         };
-        cluster.primary.kill()?;
-        standby.promote()?;
-        cluster.primary = standby;
-        Ok(true)
+        match part {
+            Part::Records => vec![records],
+            Part::Nonces => vec![nonces],
+            Part::Both => vec![records, nonces],
+        }
     }
 }
 
-impl Cluster {
-    fn url(&self, database: &str) -> String {
+fn name_of_hex(text: &str) -> Result<NonceName, Failure> {
+    let byte = |at: usize| {
+        let digits = text.get(at * 2..at * 2 + 2).ok_or("half a name")?;
+        Ok::<_, Failure>(u8::from_str_radix(digits, 16)?)
+    };
+    let bytes = (0..48).map(byte).collect::<Result<Vec<u8>, _>>()?;
+    let (account, hash) = bytes.split_at(16);
+    Ok((
+        AccountId::from_bytes(account.try_into()?),
+        NonceHash::from_bytes(hash.try_into()?),
+    ))
+}
+
+impl Replicated {
+    fn start(database: &'static str, parent: Option<&Path>) -> Result<Self, Failure> {
+        let primary = match parent {
+            Some(parent) => PostgresCluster::start_in(parent, Durability::Durable)?,
+            None => PostgresCluster::start(Durability::Durable)?,
+        };
+        primary.create_database(database)?;
+        Ok(Self {
+            database,
+            primary,
+            standby: None,
+        })
+    }
+
+    fn url(&self) -> String {
         match &self.standby {
-            Some(standby) => self.primary.url_with(standby, database),
-            None => self.primary.url(database),
+            Some(standby) => self.primary.url_with(standby, self.database),
+            None => self.primary.url(self.database),
         }
     }
 }

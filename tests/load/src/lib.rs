@@ -6,6 +6,7 @@
 //! - [`server`], [`backend`]: the process and where it keeps its data.
 
 pub mod backend;
+mod http;
 pub mod linear;
 pub mod load;
 pub mod server;

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use http::Request;
+use http::header::HOST;
+use http_body_util::Full;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -12,6 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 
 use crate::Failure;
 use crate::backend::{Backend, PERMIT_KEY, SEALING_KEYS};
+use crate::http::Connection;
 
 /// Within which the server must say that it serves.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,6 +26,8 @@ const OPEN_FILES: u32 = 20_000;
 #[derive(Debug)]
 pub struct ServerProcess {
     binary: PathBuf,
+    /// Of its settings file: several servers share a store.
+    name: String,
     address: SocketAddr,
     /// Not beside the data, whose disk may be full.
     log: NamedTempFile,
@@ -41,10 +47,13 @@ impl ServerProcess {
     /// # Errors
     /// Where it does not come up; its log says why.
     pub async fn start(binary: &Path, backend: &Backend) -> Result<Self, Failure> {
+        let log = NamedTempFile::new()?;
+        let name = log.path().file_name().unwrap_or_default();
         let mut server = Self {
             binary: binary.to_owned(),
+            name: format!("{}.toml", name.to_string_lossy()),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            log: NamedTempFile::new()?,
+            log,
             running: None,
         };
         server.restart(backend).await?;
@@ -57,7 +66,7 @@ impl ServerProcess {
     /// Where it does not come up.
     pub async fn restart(&mut self, backend: &Backend) -> Result<(), Failure> {
         self.kill().await?;
-        let settings = backend.directory().join("server.toml");
+        let settings = backend.directory().join(&self.name);
         std::fs::write(&settings, backend.settings(&self.address.to_string()))?;
         if backend.is_shared() && !backend.key_file(PERMIT_KEY).exists() {
             self.prepare(backend, &settings).await?;
@@ -119,6 +128,17 @@ impl ServerProcess {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Whether it says that it and its databases work.
+    pub async fn is_ready(&self) -> bool {
+        let asked = async {
+            let mut connection = Connection::open(self.address).await?;
+            let request = Request::get("/readyz").header(HOST, "load");
+            let answer = connection.send(request.body(Full::default())?).await?;
+            answer.success()
+        };
+        asked.await.is_ok()
     }
 
     /// What it has logged so far.

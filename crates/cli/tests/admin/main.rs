@@ -8,6 +8,7 @@
 )]
 
 mod beside;
+mod moving;
 mod restoring;
 mod rotating;
 #[path = "../support/mod.rs"]

@@ -6,6 +6,7 @@
     reason = "every test file uses its own part"
 )]
 
+pub mod backend;
 pub mod http;
 pub mod openapi;
 pub mod slot;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use backend::{Backend, Schemas};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rusqlite::types::Value;
@@ -26,7 +28,7 @@ use trefoil_metadata_server::{
 };
 use trefoil_protocol::sign::AuthPrivateKey;
 use trefoil_protocol::tenant::Tenant;
-use trefoil_store::{LimitStore, SqliteOptions, StoreError};
+use trefoil_store::{LimitStore, MetadataStore, SqliteOptions, StoreError};
 
 /// What statements must name. The socket's address does not matter: a proxy may stand before it.
 pub const AUDIENCE: &str = "https://meta.example";
@@ -51,6 +53,8 @@ pub struct Server {
     pub address: SocketAddr,
     pub directory: tempfile::TempDir,
     pub metrics: Metrics,
+    /// On PostgreSQL; then the directory is empty.
+    schemas: Option<Schemas>,
     clock: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -59,6 +63,29 @@ impl Server {
     /// Serves the tenants `acme` and `other`.
     pub async fn start() -> Self {
         Self::start_with(|options| options, |config| config).await
+    }
+
+    /// The same on this kind of store.
+    pub async fn start_on(backend: &Backend) -> Self {
+        let config = Config::new(AUDIENCE, tenants()).unwrap();
+        Self::start_over(backend, config, |server| server).await
+    }
+
+    async fn start_over(
+        backend: &Backend,
+        config: Config,
+        finish: impl FnOnce(MetadataServer) -> MetadataServer,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, schemas): (Arc<dyn MetadataStore>, _) = backend.open(directory.path()).await;
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let mut server = Self::serve(directory, clock, |now| {
+            let rng = ChaCha20Rng::seed_from_u64(1);
+            finish(MetadataServer::new(config, store, now, rng).with_permit_key(permit_key()))
+        })
+        .await;
+        server.schemas = schemas;
+        server
     }
 
     /// Can permit no slots.
@@ -79,19 +106,20 @@ impl Server {
         limits: LimitsConfig,
         store: Arc<dyn LimitStore>,
     ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let accounts = SqliteOptions::new(directory.path()).open().unwrap();
-        let clock = Arc::new(AtomicU64::new(NOW));
+        Self::start_limited_on(&Backend::Sqlite, tenants, limits, store).await
+    }
+
+    /// The same on this kind of store.
+    pub async fn start_limited_on(
+        backend: &Backend,
+        tenants: Tenants,
+        limits: LimitsConfig,
+        store: Arc<dyn LimitStore>,
+    ) -> Self {
         let config = Config::new(AUDIENCE, tenants).unwrap();
         let config = config.body_timeout(Duration::from_millis(300));
         let limits = Limits::new(limits, Vec::new(), store, LimitKey::derive(&[0xa7; 32]));
-        Self::serve(directory, clock, |now| {
-            let rng = ChaCha20Rng::seed_from_u64(1);
-            MetadataServer::new(config, Arc::new(accounts), now, rng)
-                .with_permit_key(permit_key())
-                .with_limits(limits)
-        })
-        .await
+        Self::start_over(backend, config, |server| server.with_limits(limits)).await
     }
 
     /// Kills it and starts it on the same files.
@@ -152,6 +180,7 @@ impl Server {
             address,
             directory,
             metrics,
+            schemas: None,
             clock,
             task,
         }
@@ -167,7 +196,10 @@ impl Server {
 
     /// Every row of every table of both databases, but for what housekeeping writes.
     pub fn dump(&self) -> Vec<String> {
-        self.dump_without(&["health", "nonce_erasures"], &["settled"])
+        self.dump_without(
+            &["health", "nonce_erasures", "trefoil_schema"],
+            &["settled"],
+        )
     }
 
     /// Every row of every table of both databases.
@@ -176,6 +208,9 @@ impl Server {
     }
 
     fn dump_without(&self, tables: &[&str], columns: &[&str]) -> Vec<String> {
+        if let Some(schemas) = &self.schemas {
+            return schemas.dump(tables, columns);
+        }
         let files = ["records.db", "nonces.db"];
         let dumps = files.map(|file| dump(&self.directory.path().join(file), tables, columns));
         dumps.concat()

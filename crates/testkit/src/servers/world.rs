@@ -13,7 +13,7 @@ use trefoil_protocol::tenant::Tenant;
 
 use super::nodes::VerifierSettings;
 use super::running::bind;
-use super::{Backup, MetadataProcess, NodeProcess, TestkitError};
+use super::{Backup, MetadataProcess, MetadataStorage, NodeProcess, TestkitError};
 use crate::environment::os_rng;
 use crate::oidc::{Algorithm, Claims, OpenIdProvider, ProviderOptions};
 use crate::proxy::Proxy;
@@ -66,6 +66,8 @@ pub struct WorldOptions {
     pub data: Option<PathBuf>,
     /// Whether clients reach each server through a [`Proxy`], so that wires can be made slow or cut.
     pub proxied: bool,
+    /// Where the metadata server keeps what it has.
+    pub storage: MetadataStorage,
 }
 
 impl Default for WorldOptions {
@@ -83,6 +85,7 @@ impl Default for WorldOptions {
             clock: Arc::new(SystemClock),
             data: None,
             proxied: false,
+            storage: MetadataStorage::Sqlite,
         }
     }
 }
@@ -95,6 +98,7 @@ impl core::fmt::Debug for WorldOptions {
             .field("verifiers", &self.verifiers)
             .field("data", &self.data)
             .field("proxied", &self.proxied)
+            .field("storage", &self.storage)
             .finish_non_exhaustive()
     }
 }
@@ -150,6 +154,7 @@ impl World {
             Arc::clone(&clock),
             url,
             permit_key.clone(),
+            options.storage,
         )?;
 
         let provider_clock = Arc::clone(&clock);

@@ -15,13 +15,16 @@ use serde_json::json;
 use trefoil_load::Failure;
 use trefoil_load::backend::Kind;
 use trefoil_load::load::server_beside;
-use trefoil_load::torture::{TortureOptions, run};
+use trefoil_load::torture::{Report, Target, TortureOptions, run};
+
+/// Each begins with a copy of the whole primary.
+const MOST_FAIL_OVERS: usize = 10;
 
 /// Kills servers and databases under load and looks at what is left
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask torture")]
 struct Arguments {
-    /// Kills of each back end
+    /// Kills of the server on each back end, and as many of PostgreSQL; fail-overs too, but 10 at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// `sqlite` or `postgres` [default: both]
@@ -52,41 +55,58 @@ async fn act(arguments: Arguments) -> Result<bool, Failure> {
         Some(server) => server,
         None => server_beside(&std::env::current_exe()?)?,
     };
-    let options = TortureOptions {
-        server,
-        rounds: usize::try_from(arguments.rounds)?,
-        racers: 6,
-        creators: 2,
-        work: Duration::from_millis(400),
-    };
+    let rounds = usize::try_from(arguments.rounds)?;
     let kinds = arguments
         .backend
         .map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
     let mut sound = true;
     for kind in kinds {
-        let report = run(kind, &options).await?;
-        for what in &report.torn {
-            eprintln!("{kind}: {what}");
-        }
-        sound &= report.lost == 0 && report.torn.is_empty();
-        if arguments.json {
-            let line = json!({
-                "backend": kind.to_string(),
-                "rounds": report.rounds,
-                "acknowledged": report.acknowledged,
-                "lost": report.lost,
-                "torn": report.torn.len(),
-            });
-            println!("{line}");
-        } else {
-            println!(
-                "{kind}: {} rounds, {} acknowledged, {} lost, {} torn",
-                report.rounds,
-                report.acknowledged,
-                report.lost,
-                report.torn.len()
-            );
+        for target in Target::of(kind) {
+            let options = TortureOptions {
+                server: server.clone(),
+                rounds: match target {
+                    Target::FailOver => rounds.min(MOST_FAIL_OVERS),
+                    _ => rounds,
+                },
+                racers: 6,
+                creators: 2,
+                work: Duration::from_millis(400),
+                grace: Duration::from_secs(30),
+            };
+            let report = run(kind, *target, &options).await?;
+            for what in &report.torn {
+                eprintln!("{kind}, {target}: {what}");
+            }
+            sound &= report.lost == 0 && report.torn.is_empty();
+            print(&report, arguments.json);
         }
     }
     Ok(sound)
+}
+
+fn print(report: &Report, json: bool) {
+    let Report {
+        backend,
+        target,
+        rounds,
+        acknowledged,
+        lost,
+        torn,
+    } = report;
+    let torn = torn.len();
+    if json {
+        let line = json!({
+            "backend": backend.to_string(),
+            "kind": target.to_string(),
+            "rounds": rounds,
+            "acknowledged": acknowledged,
+            "lost": lost,
+            "torn": torn,
+        });
+        println!("{line}");
+    } else {
+        println!(
+            "{backend}, {target}: {rounds} rounds, {acknowledged} acknowledged, {lost} lost, {torn} torn"
+        );
+    }
 }

@@ -8,8 +8,8 @@ use trefoil_protocol::statement::{Context, SignedStatement, StatementBody};
 use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::{CreateRequest, LoginResponse};
 
-use super::http::Connection;
 use super::requests;
+use crate::http::Connection;
 use crate::server::ServerProcess;
 use crate::{Failure, fresh_rng, now, tenant};
 

@@ -7,9 +7,9 @@ use http::Request;
 use http::header::HOST;
 use http_body_util::Full;
 
-use super::http::Connection;
 use crate::Failure;
 use crate::backend::{Backend, Kind};
+use crate::http::Connection;
 use crate::server::ServerProcess;
 
 /// Connections that are opened at the same time.

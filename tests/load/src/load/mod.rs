@@ -5,7 +5,6 @@
 
 mod accounts;
 mod bounds;
-mod http;
 mod memory;
 mod phase;
 mod requests;

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::http::Connection;
 use super::requests::{Call, next};
 use super::{LoadAccount, Operation};
+use crate::http::Connection;
 use crate::server::ServerProcess;
 use crate::{Failure, fresh_rng};
 

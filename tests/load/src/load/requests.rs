@@ -15,7 +15,7 @@ use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::{CommitRequest, LoginRequest};
 
 use super::LoadAccount;
-use super::http::Answer;
+use crate::http::Answer;
 use crate::{Failure, now};
 
 /// What is measured.

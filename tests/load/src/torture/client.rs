@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng as _;
-use trefoil_client::metadata::{CommitError, CreateError, LoginError};
+use trefoil_client::metadata::{CommitError, CreateError, DeleteError, LoginError};
 use trefoil_client::{Environment, HttpTransport, MetadataClient, RetryPolicy, Session};
 use trefoil_protocol::bytes::{Envelope, Locator};
 use trefoil_protocol::change::{Change, NewFactor, Prepared, create};
 use trefoil_protocol::factor::{FactorKeys, FactorKind, FactorSecret};
 use trefoil_protocol::opening::{OpenAccount, Opening};
 use trefoil_protocol::record::{Custody, VerifiedRecord};
+use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::LoginResponse;
 
-use super::ledger::{Account, Timeline, version};
+use super::ledger::{Account, Deletion, Timeline, version};
 use crate::linear::{Operation, Seen};
 use crate::{Failure, fresh_rng, now, tenant};
 
@@ -35,8 +37,9 @@ pub(super) enum Trouble {
 
 #[derive(Clone)]
 pub(super) struct Client {
-    pub(super) metadata: MetadataClient,
-    pub(super) timeline: Timeline,
+    servers: Vec<MetadataClient>,
+    turn: Arc<AtomicUsize>,
+    timeline: Timeline,
 }
 
 /// Prefixes what went wrong.
@@ -45,15 +48,21 @@ fn fault(what: &str, error: impl std::fmt::Display) -> Trouble {
 }
 
 impl Client {
-    /// One attempt for each call, so that what was asked when is known.
-    pub(super) fn new(url: &str, timeline: Timeline) -> Result<Self, Failure> {
+    /// Of servers on one store. One attempt for each call, so that what was asked when is known.
+    pub(super) fn new(urls: &[String], timeline: Timeline) -> Result<Self, Failure> {
         let transport = HttpTransport::builder()
             .total_timeout(Duration::from_secs(20))
             .build()?;
-        let metadata =
-            MetadataClient::new(Arc::new(transport), url, tenant()?, Environment::system())?;
+        let transport = Arc::new(transport);
+        let mut servers = Vec::new();
+        for url in urls {
+            let (transport, environment) = (Arc::clone(&transport), Environment::system());
+            let server = MetadataClient::new(transport, url, tenant()?, environment)?;
+            servers.push(server.with_retry(RetryPolicy::once(Duration::from_secs(20))));
+        }
         Ok(Self {
-            metadata: metadata.with_retry(RetryPolicy::once(Duration::from_secs(20))),
+            servers,
+            turn: Arc::default(),
             timeline,
         })
     }
@@ -66,10 +75,22 @@ impl Client {
             longest_delay: Duration::from_millis(500),
             total: Duration::from_secs(60),
         };
+        let servers = self.servers.iter().cloned();
         Self {
-            metadata: self.metadata.clone().with_retry(policy),
-            timeline: self.timeline,
+            servers: servers.map(|server| server.with_retry(policy)).collect(),
+            ..self.clone()
         }
+    }
+
+    /// The servers in turn, whatever was asked of whom before: nothing may depend on which process answers.
+    pub(super) fn metadata(&self) -> Result<&MetadataClient, Trouble> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let server = self.servers.get(turn % self.servers.len().max(1));
+        server.ok_or_else(|| Trouble::Fault("there is no server".to_owned()))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.servers.len()
     }
 
     /// Makes an account; it is known to `announce` before it is sent.
@@ -77,7 +98,8 @@ impl Client {
         &self,
         announce: impl FnOnce(Arc<Account>),
     ) -> Result<Arc<Account>, Trouble> {
-        let (tenant, mut rng) = (self.metadata.tenant().clone(), fresh_rng());
+        let server = self.metadata()?;
+        let (tenant, mut rng) = (server.tenant().clone(), fresh_rng());
         let social = FactorKeys::derive(&tenant, &FactorSecret::random(&mut rng));
         let (label, hints) = ("a social login".to_owned(), BTreeMap::new());
         let prepared = create(&tenant, social.clone(), label, hints, None, now(), &mut rng)
@@ -91,9 +113,7 @@ impl Client {
             ..
         } = &prepared;
         let auth = account.social.auth();
-        let created = self
-            .metadata
-            .create(auth, record, envelopes, sealed_nonce.as_ref());
+        let created = server.create(auth, record, envelopes, sealed_nonce.as_ref());
         match created.await {
             Ok(_) => account.ledger().acknowledged(&record.hash()),
             Err(CreateError::Offline(_)) => return Err(Trouble::Offline),
@@ -135,7 +155,8 @@ impl Client {
     ) -> Result<(VerifiedRecord, LoginResponse), Trouble> {
         let auths: Vec<_> = keys.iter().map(FactorKeys::auth).collect();
         let begun = self.timeline.now();
-        let response = match self.metadata.login(&auths).await {
+        let server = self.metadata()?;
+        let response = match server.login(&auths).await {
             Ok(response) => response,
             Err(LoginError::Offline(_)) => return Err(Trouble::Offline),
             Err(error) => return Err(fault("a login", error)),
@@ -143,7 +164,7 @@ impl Client {
         let ended = self.timeline.now();
         let record = response
             .record
-            .verify(self.metadata.tenant())
+            .verify(server.tenant())
             .map_err(|error| fault("the served record", error))?;
         if record.account_id != account.id {
             return Err(Trouble::Fault("another account was served".to_owned()));
@@ -160,7 +181,8 @@ impl Client {
     ) -> Result<(), Trouble> {
         let (open, session) = self.open(account).await?;
         let from = version(open.record());
-        let (change, new) = self.some_change(&open, rng);
+        let server = self.metadata()?;
+        let (change, new) = some_change(server.tenant(), &open, rng);
         let prepared = open
             .prepare(&change, now(), rng)
             .map_err(|error| fault("preparing a change", error))?;
@@ -168,8 +190,7 @@ impl Client {
         account.ledger().attempt(prepared.record(), &new);
         let begun = self.timeline.now();
         let request = prepared.commit_request();
-        let committed = self
-            .metadata
+        let committed = server
             .commit(&session, from.revision, prepared.record(), &request)
             .await;
         let mut ended = Some(self.timeline.now());
@@ -196,46 +217,63 @@ impl Client {
         result
     }
 
-    /// An upgrade, a label, a refresh, a new factor, one factor less.
-    fn some_change(&self, open: &OpenAccount, rng: &mut ChaCha20Rng) -> (Change, Vec<FactorKeys>) {
-        let mut new = Vec::new();
-        let mut phrase = |rng: &mut ChaCha20Rng| {
-            let keys = FactorKeys::derive(self.metadata.tenant(), &FactorSecret::random(rng));
-            new.push(keys.clone());
-            NewFactor::present(FactorKind::RecoveryPhrase, "paper", keys)
-        };
-        let record = open.record();
-        let count = record.factors.len();
-        let spare = count > usize::from(record.threshold) + 1;
-        let last = record.factors.last().map(|entry| entry.index);
-        let choice = rng.next_u32() % 10;
-        let change = match (record.custody, choice) {
-            // The nonce is dropped.
-            (Custody::OneClick, 0..=4) => Change {
-                add: vec![phrase(rng), phrase(rng)],
-                threshold: Some(2),
-                custody: Some(Custody::SelfCustody),
-                ..Change::default()
-            },
-            (Custody::SelfCustody, 0..=1) => Change {
-                refresh: true,
-                ..Change::default()
-            },
-            (Custody::SelfCustody, 2..=3) if count < MOST_FACTORS => Change {
-                add: vec![phrase(rng)],
-                ..Change::default()
-            },
-            (Custody::SelfCustody, 2..=5) if spare => Change {
-                remove: last.into_iter().collect(),
-                ..Change::default()
-            },
-            _ => Change {
-                labels: [(1, format!("label {}", rng.next_u32()))].into(),
-                ..Change::default()
-            },
-        };
-        (change, new)
+    /// Deletes the account.
+    pub(super) async fn delete(&self, account: &Account) -> Result<(), Trouble> {
+        let (open, session) = self.open(account).await?;
+        account.ledger().deletion = Deletion::Sent;
+        let auth = open.keys().auth();
+        match self.metadata()?.delete(&session, auth).await {
+            Ok(()) => account.ledger().deletion = Deletion::Done,
+            Err(DeleteError::Offline(_)) => return Err(Trouble::Offline),
+            Err(error) => return Err(fault("deleting an account", error)),
+        }
+        Ok(())
     }
+}
+
+/// An upgrade, a label, a refresh, a new factor, one factor less.
+fn some_change(
+    tenant: &Tenant,
+    open: &OpenAccount,
+    rng: &mut ChaCha20Rng,
+) -> (Change, Vec<FactorKeys>) {
+    let mut new = Vec::new();
+    let mut phrase = |rng: &mut ChaCha20Rng| {
+        let keys = FactorKeys::derive(tenant, &FactorSecret::random(rng));
+        new.push(keys.clone());
+        NewFactor::present(FactorKind::RecoveryPhrase, "paper", keys)
+    };
+    let record = open.record();
+    let count = record.factors.len();
+    let spare = count > usize::from(record.threshold) + 1;
+    let last = record.factors.last().map(|entry| entry.index);
+    let choice = rng.next_u32() % 10;
+    let change = match (record.custody, choice) {
+        // The nonce is dropped.
+        (Custody::OneClick, 0..=4) => Change {
+            add: vec![phrase(rng), phrase(rng)],
+            threshold: Some(2),
+            custody: Some(Custody::SelfCustody),
+            ..Change::default()
+        },
+        (Custody::SelfCustody, 0..=1) => Change {
+            refresh: true,
+            ..Change::default()
+        },
+        (Custody::SelfCustody, 2..=3) if count < MOST_FACTORS => Change {
+            add: vec![phrase(rng)],
+            ..Change::default()
+        },
+        (Custody::SelfCustody, 2..=5) if spare => Change {
+            remove: last.into_iter().collect(),
+            ..Change::default()
+        },
+        _ => Change {
+            labels: [(1, format!("label {}", rng.next_u32()))].into(),
+            ..Change::default()
+        },
+    };
+    (change, new)
 }
 
 /// The factors that have an envelope in the answer.

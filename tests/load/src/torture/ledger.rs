@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use trefoil_protocol::bytes::{AccountId, Locator, PayloadHash};
+use trefoil_protocol::bytes::{AccountId, Locator, NonceHash, PayloadHash};
 use trefoil_protocol::factor::FactorKeys;
 use trefoil_protocol::record::VerifiedRecord;
 
+use crate::backend::NonceName;
 use crate::linear::{Operation, Seen, Version};
 
 /// One account, shared by all who use it.
@@ -29,6 +30,19 @@ pub(super) struct Ledger {
     pub(super) settled: Option<Version>,
     /// Since then.
     pub(super) operations: Vec<Operation>,
+    /// Whether it is to be there at all.
+    pub(super) deletion: Deletion,
+}
+
+/// How far the account's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deletion {
+    /// Nobody asked for it.
+    Unasked,
+    /// Without an answer so far: it may happen, or not.
+    Sent,
+    /// Acknowledged, or seen: the account must never be there again.
+    Done,
 }
 
 /// A record that was sent.
@@ -37,6 +51,7 @@ pub(super) struct Attempt {
     pub(super) version: Version,
     pub(super) previous: Option<PayloadHash>,
     pub(super) locators: BTreeSet<Locator>,
+    pub(super) nonce: Option<NonceHash>,
     /// Acknowledged.
     pub(super) acknowledged: bool,
     /// Acknowledged, or served as current: either way it must never be lost.
@@ -63,10 +78,33 @@ impl Account {
                 newest: (0, Vec::new()),
                 settled: None,
                 operations: Vec::new(),
+                deletion: Deletion::Unasked,
             }),
         };
         account.ledger().attempt(first, &[]);
         account
+    }
+
+    /// Whether it was there at the last look and nobody asked for its end.
+    pub(super) fn is_there(&self) -> bool {
+        let ledger = self.ledger();
+        ledger.deletion == Deletion::Unasked && ledger.settled.is_some()
+    }
+
+    /// Nonces that were its own and must not be kept any more, as of the last look.
+    pub(super) fn ended(&self) -> BTreeSet<NonceName> {
+        let ledger = self.ledger();
+        let named: BTreeSet<NonceHash> = match (ledger.deletion, ledger.settled) {
+            (Deletion::Done, _) => ledger.attempts.values().filter_map(|it| it.nonce).collect(),
+            (_, Some(current)) => {
+                let chain = ledger.chain(&current.hash);
+                let now = chain.first().and_then(|current| current.nonce);
+                let ever = chain.iter().filter_map(|attempt| attempt.nonce);
+                ever.filter(|nonce| Some(*nonce) != now).collect()
+            }
+            (_, None) => BTreeSet::new(),
+        };
+        named.into_iter().map(|nonce| (self.id, nonce)).collect()
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -84,6 +122,7 @@ impl Ledger {
             version: version(record),
             previous: record.previous,
             locators: record.factors.iter().map(|entry| entry.locator).collect(),
+            nonce: record.nonce_hash,
             acknowledged: false,
             seen: false,
         };

@@ -11,7 +11,7 @@ use trefoil_protocol::record::VerifiedRecord;
 use trefoil_protocol::wire::{LoginResponse, MAX_STATEMENTS};
 
 use super::client::{Client, Trouble, complete, envelopes};
-use super::ledger::{Account, version};
+use super::ledger::{Account, Deletion, version};
 use crate::Failure;
 use crate::linear::{Verdict, check};
 
@@ -65,7 +65,13 @@ async fn look(client: &Client, account: &Account, findings: &mut Findings) -> Re
             Ok(answer) => answers.push(answer),
             // Whether it is there is for the ledger to say.
             Err(Trouble::Fault(what)) if what.ends_with(&LoginError::NoAccount.to_string()) => {
-                findings.lost += lost(account, None);
+                let mut ledger = account.ledger();
+                if ledger.deletion == Deletion::Unasked {
+                    drop(ledger);
+                    findings.lost += lost(account, None);
+                } else {
+                    ledger.deletion = Deletion::Done;
+                }
                 return Ok(());
             }
             Err(trouble) => return Err(trouble),
@@ -79,6 +85,11 @@ async fn look(client: &Client, account: &Account, findings: &mut Findings) -> Re
         .any(|(other, _)| other.hash() != record.hash())
     {
         return Err(Trouble::Overtaken);
+    }
+    if account.ledger().deletion == Deletion::Done {
+        // It is the deletion that is lost.
+        findings.lost += 1;
+        return Ok(());
     }
     findings.lost += lost(account, Some(&record));
     if !account.ledger().attempts.contains_key(&record.hash()) {
@@ -161,7 +172,7 @@ async fn check_nonce(
     session: &Session,
     record: &VerifiedRecord,
 ) -> Result<(), Trouble> {
-    match (client.metadata.nonce(session).await, record.nonce_hash) {
+    match (client.metadata()?.nonce(session).await, record.nonce_hash) {
         (Ok(nonce), Some(hash)) if nonce.hash() == hash => Ok(()),
         (Err(NonceError::NoNonce), None) => Ok(()),
         (Err(NonceError::Offline(_)), _) => Err(Trouble::Offline),
@@ -178,7 +189,7 @@ async fn check_events(
     record: &VerifiedRecord,
 ) -> Result<(), Trouble> {
     let Events { events, .. } = client
-        .metadata
+        .metadata()?
         .events(session)
         .await
         .map_err(|error| Trouble::Fault(format!("its events: {error}")))?;

@@ -28,15 +28,18 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// None where mounting is not allowed, which it says.
-    fn mount() -> Option<Self> {
+    /// Of so many megabytes. None where mounting is not allowed, which it says.
+    fn mount(megabytes: u64) -> Option<Self> {
         let image = NamedTempFile::new().unwrap();
-        image.as_file().set_len(24 << 20).unwrap();
+        image.as_file().set_len(megabytes << 20).unwrap();
         let disk = Self {
             mounted: TempDir::new().unwrap(),
             image,
         };
-        let made = run("mke2fs", &["-q", "-F", "-O", "^has_journal", disk.file()]);
+        let made = run(
+            "mke2fs",
+            &["-q", "-F", "-m", "0", "-O", "^has_journal", disk.file()],
+        );
         if !made || !disk.mount_again() {
             eprintln!(
                 "SKIPPED: a file system of the test's own needs mke2fs, root and loop devices"
@@ -66,7 +69,9 @@ impl SmallDisk {
     /// Takes all the space that is left.
     fn fill(&self) {
         let mut filler = File::create(self.path().join("filler")).unwrap();
-        while filler.write_all(&[0; 1024]).is_ok() {}
+        for size in [1 << 20, 1024] {
+            while filler.write_all(&vec![0; size]).is_ok() {}
+        }
     }
 
     fn free(&self) {
@@ -208,7 +213,7 @@ async fn write_until_refused(owner: &mut Owner) -> ErrorKind {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_and_takes_them_again_without_a_restart() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount(24) else {
         return;
     };
     let backend = Backend::fresh(Kind::Sqlite, Some(disk.path())).unwrap();
@@ -235,9 +240,63 @@ async fn a_full_disk_refuses_writes_and_takes_them_again_without_a_restart() {
     drop((server, backend));
 }
 
+/// PostgreSQL refuses to grow its tables, or stops altogether where it cannot write its log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_of_postgres_refuses_writes_and_takes_them_again_without_a_restart_of_the_server()
+ {
+    let Some(disk) = SmallDisk::mount(256) else {
+        return;
+    };
+    let mut backend = Backend::fresh(Kind::Postgres, Some(disk.path())).unwrap();
+    let server = ServerProcess::start(&server(), &backend).await.unwrap();
+    let client = client(&server);
+    let mut owner = try_create(&client).await.unwrap();
+
+    disk.fill();
+    let kind = write_until_refused(&mut owner).await;
+    assert!(is_unavailable(kind), "{kind:?}");
+    owner.check().await;
+    disk.free();
+    owner.rename("space again".to_owned()).await.unwrap();
+    owner.check().await;
+
+    // Its log needs a new file, for which there is no space.
+    disk.fill();
+    backend.execute("SELECT pg_switch_wal()").unwrap();
+    let kind = write_until_refused(&mut owner).await;
+    assert!(is_unavailable(kind), "{kind:?}");
+    let refused = try_create(&client).await.err().unwrap();
+    assert!(is_unavailable(refused.kind()), "{refused}");
+
+    disk.free();
+    backend.revive_database().unwrap();
+    until_answered(&owner).await;
+    owner.check().await;
+    owner.rename("writable again".to_owned()).await.unwrap();
+    owner.log_in().await.unwrap();
+    owner.check().await;
+    try_create(&client).await.unwrap().check().await;
+    drop((server, backend));
+}
+
+fn is_unavailable(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Busy { .. })
+}
+
+/// Connections that died with PostgreSQL are replaced as they are met.
+async fn until_answered(owner: &Owner) {
+    for _ in 0..100 {
+        if owner.client.read(&owner.session).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the server does not reach PostgreSQL again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_became_read_only_refuses_writes_and_has_everything_once_repaired() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount(24) else {
         return;
     };
     let backend = Backend::fresh(Kind::Sqlite, Some(disk.path())).unwrap();

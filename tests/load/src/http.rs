@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use ::http::{Request, StatusCode};
 use bytes::Bytes;
-use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -12,18 +12,18 @@ use tokio::net::TcpStream;
 use crate::Failure;
 
 /// A connection with one request under way at most.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
 }
 
 /// A whole answer.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
@@ -34,7 +34,7 @@ impl Connection {
         Ok(Self { sender })
     }
 
-    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
@@ -45,7 +45,7 @@ impl Connection {
 
 impl Answer {
     /// The body of a success.
-    pub(super) fn success(self) -> Result<Bytes, Failure> {
+    pub(crate) fn success(self) -> Result<Bytes, Failure> {
         if self.status.is_success() {
             return Ok(self.body);
         }
