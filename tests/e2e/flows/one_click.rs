@@ -70,7 +70,7 @@ async fn a_signature_recovers_the_address() {
 async fn a_wrong_clock_does_no_harm() {
     let world = World::start().await.unwrap();
     let phone = Phone::new();
-    for ahead in [-90_000, 90_000] {
+    for ahead in [-80_000, 80_000] {
         let app = phone.app_with(&world, |builder| {
             builder.environment(trefoil_testkit::environment::environment(
                 trefoil_testkit::environment::WrongClock { ahead },
