@@ -1,6 +1,7 @@
 //! Real accounts, 2 of 3, of which the driver keeps what it needs to go on.
 
-use trefoil_protocol::change::{Change, NewFactor, create as create_account};
+use trefoil_protocol::bytes::AccountId;
+use trefoil_protocol::change::{Change, NewFactor, Prepared, create as create_account};
 use trefoil_protocol::factor::{FactorKeys, FactorKind, FactorSecret};
 use trefoil_protocol::record::{Custody, Payload, SignedPayload};
 use trefoil_protocol::sign::AuthPrivateKey;
@@ -29,6 +30,20 @@ pub struct LoadAccount {
     pub bearer: String,
     /// What statements name.
     pub audience: String,
+    /// Logs in by turns with it.
+    pub one_click: OneClick,
+    /// Whether it is the other's turn.
+    pub turn: bool,
+}
+
+/// An account that logins get a sealed nonce for.
+pub struct OneClick {
+    /// With which it logs in.
+    pub factor: FactorKeys,
+    /// Its only record.
+    pub signed: SignedPayload,
+    /// Its name.
+    pub id: AccountId,
 }
 
 impl std::fmt::Debug for LoadAccount {
@@ -64,42 +79,11 @@ pub(super) async fn create(
 }
 
 impl LoadAccount {
-    /// Creates it as one-click and upgrades it to 2 of 3, as an app would.
+    /// Creates it as one-click and upgrades it to 2 of 3, as an app would; beside it another that stays one-click.
     async fn create(connection: &mut Connection, audience: &str) -> Result<Self, Failure> {
         let (tenant, mut rng, now) = (tenant()?, fresh_rng(), now());
-        let factor = FactorKeys::derive(&tenant, &FactorSecret::random(&mut rng));
-        let first = create_account(
-            &tenant,
-            factor.clone(),
-            "a social login".to_owned(),
-            [("verifier".to_owned(), "google".to_owned())].into(),
-            None,
-            now,
-            &mut rng,
-        )?;
-        let payload_hash = first.record().hash();
-        let statement = SignedStatement::sign(
-            StatementBody::Create { payload_hash },
-            factor.auth(),
-            Context {
-                aud: audience,
-                tenant: &tenant,
-                now,
-            },
-            &mut rng,
-        );
-        let request = CreateRequest {
-            statement,
-            record: first.record().signed().clone(),
-            envelopes: first.envelopes.clone(),
-            sealed_nonce: first.sealed_nonce.clone(),
-        };
-        let answer = connection
-            .send(requests::post(&tenant, "accounts", &request)?)
-            .await?
-            .success()?;
-        let created: LoginResponse = serde_json::from_slice(&answer)?;
-
+        let (other, other_factor, _) = create_one_click(connection, audience).await?;
+        let (first, factor, created) = create_one_click(connection, audience).await?;
         let mut phrase = |label: &str| {
             let keys = FactorKeys::derive(&tenant, &FactorSecret::random(&mut rng));
             NewFactor::present(FactorKind::RecoveryPhrase, label, keys)
@@ -118,10 +102,57 @@ impl LoadAccount {
             signed: second.record().signed().clone(),
             bearer: format!("Bearer {}", *created.session.token.expose_text()),
             audience: audience.to_owned(),
+            one_click: OneClick {
+                factor: other_factor,
+                signed: other.record().signed().clone(),
+                id: other.record().account_id,
+            },
+            turn: false,
             tenant,
         };
         let request = requests::put(&account, 1, &second.commit_request())?;
         connection.send(request).await?.success()?;
         Ok(account)
     }
+}
+
+/// An account that its owner's social login opens, with the nonce.
+async fn create_one_click(
+    connection: &mut Connection,
+    audience: &str,
+) -> Result<(Prepared, FactorKeys, LoginResponse), Failure> {
+    let (tenant, mut rng, now) = (tenant()?, fresh_rng(), now());
+    let factor = FactorKeys::derive(&tenant, &FactorSecret::random(&mut rng));
+    let first = create_account(
+        &tenant,
+        factor.clone(),
+        "a social login".to_owned(),
+        [("verifier".to_owned(), "google".to_owned())].into(),
+        None,
+        now,
+        &mut rng,
+    )?;
+    let payload_hash = first.record().hash();
+    let statement = SignedStatement::sign(
+        StatementBody::Create { payload_hash },
+        factor.auth(),
+        Context {
+            aud: audience,
+            tenant: &tenant,
+            now,
+        },
+        &mut rng,
+    );
+    let request = CreateRequest {
+        statement,
+        record: first.record().signed().clone(),
+        envelopes: first.envelopes.clone(),
+        sealed_nonce: first.sealed_nonce.clone(),
+    };
+    let answer = connection
+        .send(requests::post(&tenant, "accounts", &request)?)
+        .await?
+        .success()?;
+    let created: LoginResponse = serde_json::from_slice(&answer)?;
+    Ok((first, factor, created))
 }

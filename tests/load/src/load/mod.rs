@@ -12,7 +12,7 @@ mod requests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use accounts::LoadAccount;
+pub use accounts::{LoadAccount, OneClick};
 pub use bounds::Bounds;
 pub use memory::{Memory, memory};
 pub use phase::Figures;
@@ -33,7 +33,7 @@ pub struct LoadOptions {
     pub time: Duration,
     /// Open at the same time, each with one request under way.
     pub connections: usize,
-    /// Made beforehand, 2 of 3 each.
+    /// Made beforehand, 2 of 3 each; as many one-click accounts beside them.
     pub accounts: usize,
 }
 

@@ -14,14 +14,14 @@ use trefoil_protocol::statement::{Context, SignedStatement, StatementBody};
 use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::{CommitRequest, LoginRequest};
 
-use super::LoadAccount;
+use super::{LoadAccount, OneClick};
 use crate::http::Answer;
 use crate::{Failure, now};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// `POST sessions` with one fresh statement.
+    /// `POST sessions` with one fresh statement; every other account is one-click, so that the nonce store is asked, too.
     Login,
     /// `GET record` within a session.
     Read,
@@ -85,21 +85,27 @@ pub(super) fn next(
     }
 }
 
-fn login(account: &LoadAccount, rng: &mut impl CryptoRng) -> Result<Call, Failure> {
+fn login(account: &mut LoadAccount, rng: &mut impl CryptoRng) -> Result<Call, Failure> {
     let context = Context {
         aud: &account.audience,
         tenant: &account.tenant,
         now: now(),
     };
-    let statement =
-        SignedStatement::sign(StatementBody::Login {}, account.factor.auth(), context, rng);
+    account.turn = !account.turn;
+    let (factor, signed, id) = if account.turn {
+        let OneClick { factor, signed, id } = &account.one_click;
+        (factor, signed, *id)
+    } else {
+        let id = account.payload.account_id;
+        (&account.factor, &account.signed, id)
+    };
+    let statement = SignedStatement::sign(StatementBody::Login {}, factor.auth(), context, rng);
     let statements = vec![statement];
-    let id = account.payload.account_id;
     Ok(Call {
         request: post(&account.tenant, "sessions", &LoginRequest { statements })?,
         begins: Bytes::from(format!(
             "{{\"account_id\":\"{id}\",\"record\":{}",
-            serde_json::to_string(&account.signed)?
+            serde_json::to_string(signed)?
         )),
     })
 }
