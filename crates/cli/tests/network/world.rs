@@ -64,10 +64,17 @@ impl World {
         );
         std::fs::write(path("verifiers.toml"), verifiers).unwrap();
         let coordinator = new_key(&path("coordinator.key"));
+        // The users of these tests log in without a pause.
+        let settings = format!(
+            "listen = \"127.0.0.1:0\"\ntenants = [\"acme\"]\ndata = \"{}\"\n[limits]\naddress_per_minute = 0\n\
+             creations_per_minute = 0\nlocator_per_minute = 0\nslot_per_minute = 0\n",
+            path("records"),
+        );
+        std::fs::write(path("metadata.toml"), settings).unwrap();
         let metadata = Server::start_with_stdin(
             command()
-                .args(["--json", "serve", "metadata", "--listen", "127.0.0.1:0"])
-                .args(["--tenant", "acme", "--data", &path("records")]),
+                .args(["--json", "serve", "metadata", "--config"])
+                .arg(path("metadata.toml")),
         );
         let nodes = ports(count).into_iter().enumerate().map(|(place, port)| {
             let identity_key = new_key(&path(&format!("node-{place}.key")));
