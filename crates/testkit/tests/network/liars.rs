@@ -175,6 +175,8 @@ async fn stopped_nodes_block_only_where_they_are_needed() {
 async fn busy_nodes_are_asked_again_when_they_said() {
     let network = MovingNetwork::start(3, 3, 2).unwrap();
     let expected = expected(&network).await;
+    // Two answers were enough: the third request is still on its way, and what follows is not meant for it.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     network.nodes[0].answer(Answer::Refuses(ProblemCode::Internal, None));
     network.nodes[1].answer_first([Answer::Refuses(ProblemCode::Unavailable, Some(1))]);
     let begun = Instant::now();
