@@ -8,10 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use trefoil_protocol::ceremony::MAX_CEREMONY_BODY;
+use trefoil_store::StoreError;
 
 use super::CeremonyError;
 use crate::http::{JSON, NO_STORE, Refusal, json_body};
 use crate::node::Node;
+use crate::state::StateError;
 
 pub(crate) fn routes() -> Router<Arc<Node>> {
     Router::new()
@@ -32,27 +34,47 @@ async fn status(State(node): Shared) -> Result<Response, Refusal> {
 }
 
 async fn plan(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("plan", node.plan(&json_body(request).await?).await)
+    let request = json_body(request).await?;
+    let step = async move { node.plan(&request).await };
+    answer("plan", to_its_end(step).await)
 }
 
 async fn deal(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("deal", node.deal(&json_body(request).await?).await)
+    let request = json_body(request).await?;
+    let step = async move { node.deal(&request).await };
+    answer("deal", to_its_end(step).await)
 }
 
 async fn hold(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("hold", node.hold(&json_body(request).await?).await)
+    let request = json_body(request).await?;
+    let step = async move { node.hold(&request).await };
+    answer("hold", to_its_end(step).await)
 }
 
 async fn sign(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("sign", node.sign(&json_body(request).await?).await)
+    let request = json_body(request).await?;
+    let step = async move { node.sign(&request).await };
+    answer("sign", to_its_end(step).await)
 }
 
 async fn activate(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("activate", node.activate(&json_body(request).await?).await)
+    let request = json_body(request).await?;
+    let step = async move { node.activate(&request).await };
+    answer("activate", to_its_end(step).await)
 }
 
 async fn finish(State(node): Shared, request: Request) -> Result<Response, Refusal> {
-    answer("finish", node.finish(&json_body(request).await?).await)
+    let request = json_body(request).await?;
+    let step = async move { node.finish(&request).await };
+    answer("finish", to_its_end(step).await)
+}
+
+/// A coordinator that hangs up does not leave a step half-way: what was stored and is not served yet.
+async fn to_its_end<T: Send + 'static>(
+    step: impl Future<Output = Result<T, CeremonyError>> + Send + 'static,
+) -> Result<T, CeremonyError> {
+    let ended = tokio::spawn(step).await;
+    ended.unwrap_or_else(|_| Err(StateError::Store(StoreError::Closed).into()))
 }
 
 fn answer<T: Serialize>(
