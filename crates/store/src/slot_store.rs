@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use trefoil_protocol::bytes::SlotId;
+use trefoil_protocol::guess::SlotRecord;
 use zeroize::Zeroizing;
 
 use crate::error::StoreError;
@@ -26,6 +27,37 @@ impl fmt::Debug for StoredSlot {
             .field("version", &self.version)
             .field("bytes", &format_args!("{} bytes", self.bytes.len()))
             .finish()
+    }
+}
+
+/// A record of the metadata server on its way to the place of an earlier one.
+pub(crate) struct SlotReplacement {
+    pub(crate) slot: SlotId,
+    pub(crate) expected: u64,
+    pub(crate) held: bool,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+}
+
+impl SlotReplacement {
+    /// Looks into the record before its turn has come, so that whoever writes it need not.
+    pub(crate) fn new(slot: SlotId, expected: u64, bytes: Zeroizing<Vec<u8>>) -> Self {
+        // What cannot be read is no deleted slot.
+        let held = SlotRecord::from_bytes(&bytes).map_or(true, |record| record.is_held());
+        Self {
+            slot,
+            expected,
+            held,
+            bytes,
+        }
+    }
+
+    pub(crate) fn of(record: &SlotRecord, expected: u64) -> Self {
+        Self {
+            slot: record.slot(),
+            expected,
+            held: record.is_held(),
+            bytes: record.expose_bytes(),
+        }
     }
 }
 

@@ -4,15 +4,13 @@ use futures::try_join;
 use trefoil_protocol::bytes::{NonceHash, SealedNonce};
 use trefoil_protocol::event::EventBody;
 
-use super::rows::{
-    self, HEAD, INSERT_EVENT, LOCK, Locked, MOVE_HEAD, NO_RECORD, TRIM_EVENTS, head,
-};
+use super::rows::{self, HEAD, LOCK, Locked, NO_RECORD, WRITE_EVENT, head, write_event};
 use super::sessions::SESSION;
 use super::transaction::{Params, Transaction, transact};
 use super::{Databases, factors, nonces, sessions, slots};
 use crate::error::StoreError;
-use crate::model::{CommitRecord, Committed, EVENTS_KEPT};
-use crate::values::{NextEvent, NonceKey, actions_from_text, actions_to_text, next_event, to_sql};
+use crate::model::{CommitRecord, Committed};
+use crate::values::{NonceKey, actions_from_text, actions_to_text, next_event, to_sql};
 
 const REPLACE: &str =
     "UPDATE records SET revision = $3, payload_hash = $4, nonce_hash = $5, actions = $6,
@@ -164,10 +162,7 @@ async fn write(
         actions: actions.clone(),
         restore: *restore,
     };
-    let NextEvent { seq, bytes, head } =
-        next_event(locked.event_seq, locked.event_head, caller.now, body);
-    let (number, oldest) = (to_sql(seq), to_sql(seq.saturating_sub(EVENTS_KEPT)));
-    let head = head.as_bytes().as_slice();
+    let next = next_event(locked.event_seq, locked.event_head, caller.now, body);
     let revision = to_sql(record.revision);
     let hash = record.hash.as_bytes().as_slice();
     let nonce_hash = record
@@ -178,9 +173,8 @@ async fn write(
     let signature = record.signature.as_bytes().as_slice();
     let payload = record.payload.as_bytes();
 
-    transaction
-        .prepare(&[REPLACE, INSERT_EVENT, MOVE_HEAD, TRIM_EVENTS])
-        .await?;
+    transaction.prepare(&[REPLACE]).await?;
+    transaction.prepare(&WRITE_EVENT).await?;
     let replace = async {
         let params: Params<'_> = &[
             &tenant,
@@ -194,22 +188,8 @@ async fn write(
         ];
         transaction.execute(REPLACE, params).await
     };
-    let log = async {
-        transaction
-            .execute(INSERT_EVENT, &[&tenant, &account, &number, &bytes])
-            .await
-    };
-    let move_head = async {
-        transaction
-            .execute(MOVE_HEAD, &[&tenant, &account, &number, &head])
-            .await
-    };
-    let trim = async {
-        transaction
-            .execute(TRIM_EVENTS, &[&tenant, &account, &oldest])
-            .await
-    };
-    let (replaced, ..) = try_join!(replace, log, move_head, trim, transaction.commit())?;
+    let log = write_event(transaction, &caller.tenant, &caller.account_id, &next);
+    let (replaced, ..) = try_join!(replace, log, transaction.commit())?;
     if replaced == 1 {
         Ok(())
     } else {

@@ -25,19 +25,19 @@ pub(super) async fn delete(
     statement: StatementUse,
 ) -> Result<(), StoreError> {
     let ended = transact!(databases, transaction => attempt(&transaction, &databases.at_rest, caller, statement))?;
-    if let Some(key) = &ended {
+    for key in &ended {
         nonces::erase_queued(databases, key).await;
     }
     Ok(())
 }
 
-/// Gives the nonce that ended with the account.
+/// Gives the nonces that ended with the account, now or when it was deleted before.
 async fn attempt(
     transaction: &Transaction,
     at_rest: &AtRest,
     caller: &Caller,
     statement: StatementUse,
-) -> Result<Option<NonceKey>, StoreError> {
+) -> Result<Vec<NonceKey>, StoreError> {
     let Caller {
         tenant,
         account_id,
@@ -49,7 +49,7 @@ async fn attempt(
     sessions::use_requests(transaction, tenant, &[statement], *now).await?;
     if locked.is_none() && is_buried(transaction, tenant, account_id).await? {
         // A repeated request: the session went with the account, the account's own signature is enough.
-        return Ok(None);
+        return nonces::queued(transaction, tenant, account_id).await;
     }
     sessions::check(transaction, caller).await?;
     let head = head(transaction, tenant, account_id).await?;
@@ -73,5 +73,5 @@ async fn attempt(
             &[&name, &account, &time(*now)],
         )
         .await?;
-    Ok(ended)
+    Ok(ended.into_iter().collect())
 }

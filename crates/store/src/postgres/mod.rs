@@ -50,7 +50,7 @@ use crate::model::{
     Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession,
     ReadRecord, StatementUse,
 };
-use crate::slot_store::{SlotStore, StoredSlot};
+use crate::slot_store::{SlotReplacement, SlotStore, StoredSlot};
 use crate::store::{MetadataStore, StoreFuture};
 
 /// [`MetadataStore`] on PostgreSQL.
@@ -193,7 +193,7 @@ impl SlotStore for PostgresStore {
         expected: u64,
         bytes: Zeroizing<Vec<u8>>,
     ) -> StoreFuture<'_, ()> {
-        let replacement = slots::Replacement::new(slot, expected, bytes);
+        let replacement = SlotReplacement::new(slot, expected, bytes);
         self.detached(|databases| async move { slots::replace(&databases, &replacement).await })
     }
 }

@@ -10,7 +10,7 @@ use trefoil_protocol::bytes::{
 use trefoil_protocol::event::EventBody;
 use trefoil_protocol::tenant::Tenant;
 
-use super::transaction::Transaction;
+use super::transaction::{Params, Transaction};
 use crate::error::StoreError;
 use crate::model::{EVENTS_KEPT, HeldEnvelope, StoredRecord};
 use crate::values::{NextEvent, from_sql, next_event, to_sql};
@@ -245,14 +245,16 @@ pub(super) async fn is_buried(
     Ok(row.is_some())
 }
 
-pub(super) const INSERT_EVENT: &str =
+const INSERT_EVENT: &str =
     "INSERT INTO events (tenant, account_id, seq, body) VALUES ($1, $2, $3, $4)";
-pub(super) const MOVE_HEAD: &str =
+const MOVE_HEAD: &str =
     "UPDATE accounts SET event_seq = $3, event_head = $4 WHERE tenant = $1 AND account_id = $2";
-pub(super) const TRIM_EVENTS: &str =
-    "DELETE FROM events WHERE tenant = $1 AND account_id = $2 AND seq <= $3";
+const TRIM_EVENTS: &str = "DELETE FROM events WHERE tenant = $1 AND account_id = $2 AND seq <= $3";
 
-/// Appends to the log of an account that is locked and drops what is older than the newest [`EVENTS_KEPT`].
+/// What [`write_event`] sends.
+pub(super) const WRITE_EVENT: [&str; 3] = [INSERT_EVENT, MOVE_HEAD, TRIM_EVENTS];
+
+/// Appends to the log of an account that is locked.
 pub(super) async fn append_event(
     transaction: &Transaction,
     tenant: &Tenant,
@@ -261,24 +263,34 @@ pub(super) async fn append_event(
     now: u64,
     body: EventBody,
 ) -> Result<(), StoreError> {
-    let NextEvent { seq, bytes, head } = next_event(locked.event_seq, locked.event_head, now, body);
+    let next = next_event(locked.event_seq, locked.event_head, now, body);
+    write_event(transaction, tenant, account_id, &next).await
+}
+
+/// Writes an event and drops what is older than the newest [`EVENTS_KEPT`], in one round trip.
+pub(super) async fn write_event(
+    transaction: &Transaction,
+    tenant: &Tenant,
+    account_id: &AccountId,
+    next: &NextEvent,
+) -> Result<(), StoreError> {
     let (tenant, account) = (tenant.as_str(), account_id.as_bytes().as_slice());
-    let (number, oldest) = (to_sql(seq), to_sql(seq.saturating_sub(EVENTS_KEPT)));
-    let head = head.as_bytes().as_slice();
+    let (number, oldest) = (
+        to_sql(next.seq),
+        to_sql(next.seq.saturating_sub(EVENTS_KEPT)),
+    );
+    let head = next.head.as_bytes().as_slice();
     let log = async {
-        transaction
-            .execute(INSERT_EVENT, &[&tenant, &account, &number, &bytes])
-            .await
+        let params: Params<'_> = &[&tenant, &account, &number, &next.bytes];
+        transaction.execute(INSERT_EVENT, params).await
     };
     let move_head = async {
-        transaction
-            .execute(MOVE_HEAD, &[&tenant, &account, &number, &head])
-            .await
+        let params: Params<'_> = &[&tenant, &account, &number, &head];
+        transaction.execute(MOVE_HEAD, params).await
     };
     let trim = async {
-        transaction
-            .execute(TRIM_EVENTS, &[&tenant, &account, &oldest])
-            .await
+        let params: Params<'_> = &[&tenant, &account, &oldest];
+        transaction.execute(TRIM_EVENTS, params).await
     };
     try_join!(log, move_head, trim)?;
     Ok(())

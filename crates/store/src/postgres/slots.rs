@@ -6,7 +6,6 @@ use trefoil_protocol::guess::{
     GuessList, HeldSlot, OpenedEnrolment, Signed, SlotError, SlotRecord,
 };
 use trefoil_protocol::tenant::Tenant;
-use zeroize::Zeroizing;
 
 use super::rows::{array, lock};
 use super::transaction::{Transaction, transact};
@@ -14,38 +13,8 @@ use super::{Databases, sessions};
 use crate::at_rest::{AtRest, Place};
 use crate::error::StoreError;
 use crate::model::{Caller, SLOTS_EVER, SLOTS_HELD};
-use crate::slot_store::StoredSlot;
+use crate::slot_store::{SlotReplacement, StoredSlot};
 use crate::values::{from_sql, tenant_from_text, to_sql};
-
-/// A record on its way to the place of an earlier one.
-pub(super) struct Replacement {
-    slot: SlotId,
-    expected: u64,
-    held: bool,
-    bytes: Zeroizing<Vec<u8>>,
-}
-
-impl Replacement {
-    pub(super) fn new(slot: SlotId, expected: u64, bytes: Zeroizing<Vec<u8>>) -> Self {
-        // What cannot be read is no deleted slot.
-        let held = SlotRecord::from_bytes(&bytes).map_or(true, |record| record.is_held());
-        Self {
-            slot,
-            expected,
-            held,
-            bytes,
-        }
-    }
-
-    fn of(record: &SlotRecord, expected: u64) -> Self {
-        Self {
-            slot: record.slot(),
-            expected,
-            held: record.is_held(),
-            bytes: record.expose_bytes(),
-        }
-    }
-}
 
 pub(super) async fn load(
     databases: &Databases,
@@ -62,7 +31,7 @@ pub(super) async fn load(
 
 pub(super) async fn replace(
     databases: &Databases,
-    replacement: &Replacement,
+    replacement: &SlotReplacement,
 ) -> Result<(), StoreError> {
     transact!(databases, transaction => async {
         transaction.begin().await?;
@@ -177,7 +146,7 @@ pub(super) async fn take_lists(
             put(
                 transaction,
                 at_rest,
-                &Replacement::of(&next, owned.stored.version),
+                &SlotReplacement::of(&next, owned.stored.version),
             )
             .await?;
         }
@@ -196,7 +165,7 @@ pub(super) async fn end_all(
         put(
             transaction,
             at_rest,
-            &Replacement::of(&record.ended(), version),
+            &SlotReplacement::of(&record.ended(), version),
         )
         .await?;
     }
@@ -206,7 +175,7 @@ pub(super) async fn end_all(
 async fn put(
     transaction: &Transaction,
     at_rest: &AtRest,
-    replacement: &Replacement,
+    replacement: &SlotReplacement,
 ) -> Result<(), StoreError> {
     let replaced = transaction
         .execute(

@@ -45,13 +45,21 @@ pub(super) fn now_and_then(databases: &Arc<Databases>, now: u64) {
         return;
     }
     sweeper.last.store(now, Ordering::Relaxed);
-    let databases = Arc::clone(databases);
+    let running = Running(Arc::clone(databases));
     tokio::spawn(async move {
-        if let Err(error) = all(&databases, now).await {
+        if let Err(error) = all(&running.0, now).await {
             tracing::warn!(%error, "what is over is not cleared away yet; this will be tried again");
         }
-        databases.sweeper.running.store(false, Ordering::Release);
     });
+}
+
+/// A sweep under way, however it ends.
+struct Running(Arc<Databases>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.sweeper.running.store(false, Ordering::Release);
+    }
 }
 
 async fn all(databases: &Databases, now: u64) -> Result<(), StoreError> {

@@ -51,7 +51,7 @@ use crate::model::{
     Caller, CommitRecord, Committed, CreateAccount, EventLog, Kit, OpenSession, OpenedSession,
     ReadRecord, StatementUse,
 };
-use crate::slot_store::{SlotStore, StoredSlot};
+use crate::slot_store::{SlotReplacement, SlotStore, StoredSlot};
 use crate::store::{MetadataStore, StoreFuture};
 use crate::upkeep_store::{
     DumpEntry, DumpedNonce, Pruned, Resealed, StoreReader, StoreStats, UpkeepStore,
@@ -404,7 +404,7 @@ impl SlotStore for SqliteStore {
         expected: u64,
         bytes: Zeroizing<Vec<u8>>,
     ) -> StoreFuture<'_, ()> {
-        let replacement = slots::Replacement::new(slot, expected, bytes);
+        let replacement = SlotReplacement::new(slot, expected, bytes);
         Box::pin(self.writer.submit(None, move |transaction| {
             slots::replace(transaction, &replacement)
         }))

@@ -13,39 +13,8 @@ use super::writer::Transaction;
 use crate::at_rest::{AtRest, Place};
 use crate::error::StoreError;
 use crate::model::{Caller, SLOTS_EVER, SLOTS_HELD};
-use crate::slot_store::StoredSlot;
+use crate::slot_store::{SlotReplacement, StoredSlot};
 use crate::values::{from_sql, to_sql};
-
-/// A record on its way to the place of an earlier one.
-pub(super) struct Replacement {
-    slot: SlotId,
-    expected: u64,
-    held: bool,
-    bytes: Zeroizing<Vec<u8>>,
-}
-
-impl Replacement {
-    /// Looks into the record before its turn has come, so that the writer need not.
-    pub(super) fn new(slot: SlotId, expected: u64, bytes: Zeroizing<Vec<u8>>) -> Self {
-        // What cannot be read is no deleted slot.
-        let held = SlotRecord::from_bytes(&bytes).map_or(true, |record| record.is_held());
-        Self {
-            slot,
-            expected,
-            held,
-            bytes,
-        }
-    }
-
-    fn of(record: &SlotRecord, expected: u64) -> Self {
-        Self {
-            slot: record.slot(),
-            expected,
-            held: record.is_held(),
-            bytes: record.expose_bytes(),
-        }
-    }
-}
 
 pub(super) fn load(
     connection: &Connection,
@@ -61,7 +30,7 @@ pub(super) fn load(
 
 pub(super) fn replace(
     transaction: &mut Transaction<'_>,
-    replacement: &Replacement,
+    replacement: &SlotReplacement,
 ) -> Result<(), StoreError> {
     put(transaction.records, &transaction.at_rest, replacement)
 }
@@ -145,7 +114,7 @@ pub(super) fn take_lists(
             continue;
         }
         if let Some(next) = record.take_list(list)?.record {
-            put(records, at_rest, &Replacement::of(&next, held.version))?;
+            put(records, at_rest, &SlotReplacement::of(&next, held.version))?;
         }
     }
     Ok(())
@@ -159,7 +128,11 @@ pub(super) fn end_all(
 ) -> Result<(), StoreError> {
     let (records, at_rest) = (transaction.records, &transaction.at_rest);
     for (version, record) in held_by(records, at_rest, tenant, account_id)? {
-        put(records, at_rest, &Replacement::of(&record.ended(), version))?;
+        put(
+            records,
+            at_rest,
+            &SlotReplacement::of(&record.ended(), version),
+        )?;
     }
     Ok(())
 }
@@ -167,7 +140,7 @@ pub(super) fn end_all(
 fn put(
     records: &Connection,
     at_rest: &AtRest,
-    replacement: &Replacement,
+    replacement: &SlotReplacement,
 ) -> Result<(), StoreError> {
     let stored = at_rest.seal(Place::Slot(replacement.slot), &replacement.bytes)?;
     let replaced = records
