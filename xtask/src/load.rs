@@ -1,24 +1,36 @@
 //! `cargo xtask load` and `cargo xtask torture`: release builds of the server and of what drives it, then the driver.
 
+use std::ffi::OsString;
 use std::process::Stdio;
 
 use crate::process::{command, run as sh};
-use crate::{Failure, repo::Repo};
+use crate::{Failure, incumbent, repo::Repo};
 
 /// Open files that the driver may have: it opens 10,000 connections.
 const OPEN_FILES: &str = "20000";
 
-/// `[--backend KIND] [--seconds N] [--json] …`; `--help` lists the rest.
+/// `[--backend KIND] [--seconds N] [--incumbent] [--json] …`; `--help` lists the rest.
 pub(crate) fn load(repo: &Repo, args: &[String]) -> Result<(), Failure> {
-    drive(repo, "trefoil-load", args)
+    let mut passed = Vec::new();
+    for arg in args {
+        passed.push(arg.into());
+        if arg == INCUMBENT {
+            passed.push(incumbent::prepare(repo)?.into_os_string());
+        }
+    }
+    drive(repo, "trefoil-load", &passed)
 }
+
+/// To the driver it is said with a folder.
+const INCUMBENT: &str = "--incumbent";
 
 /// `--rounds N [--backend KIND] [--json]`
 pub(crate) fn torture(repo: &Repo, args: &[String]) -> Result<(), Failure> {
-    drive(repo, "trefoil-torture", args)
+    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+    drive(repo, "trefoil-torture", &args)
 }
 
-fn drive(repo: &Repo, program: &str, args: &[String]) -> Result<(), Failure> {
+fn drive(repo: &Repo, program: &str, args: &[OsString]) -> Result<(), Failure> {
     // Standard output is for the figures alone.
     sh(repo
         .cargo([

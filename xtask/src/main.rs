@@ -14,6 +14,7 @@ mod book;
 mod commands;
 mod doc;
 mod fuzz;
+mod incumbent;
 mod keychain;
 mod lint;
 mod load;
@@ -47,8 +48,9 @@ usage: cargo xtask <command>
                        every fuzz target (or one) for N seconds each (default 10) from its committed seeds
   bench [--quick] [FILTER]
                        benchmarks, then the ratios that the design promises
-  load [--backend sqlite|postgres] [--seconds N] [--json] [--memory]
-                       signed logins, reads and commits a second by a server process, and what bounds them
+  load [--backend sqlite|postgres] [--seconds N] [--incumbent] [--json] [--memory]
+                       signed logins, reads and commits a second by a server process, and what bounds them;
+                       with --incumbent also how many times those of Node.js with MariaDB and Redis
   torture --rounds N [--backend sqlite|postgres] [--json]
                        kills the server and the database under load, round after round, and looks at what is left
   book                 builds the book, checks its links, runs every command in it and in the README

@@ -24,6 +24,10 @@ use crate::args::Cli;
 use crate::failure::{Exit, Failure};
 use crate::ui::Ui;
 
+/// A server allocates a hundred times for one request; the system's allocator took a seventh of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

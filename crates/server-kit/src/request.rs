@@ -14,7 +14,10 @@ const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// 128 random bits, hexadecimal. What the client says its request is called would be written into the log.
 pub fn request_id(rng: &mut impl CryptoRng) -> String {
-    format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())
+    // One draw: it may be a call of the operating system.
+    let mut bits = [0; 16];
+    rng.fill_bytes(&mut bits);
+    format!("{:032x}", u128::from_be_bytes(bits))
 }
 
 /// The route's pattern, not the path: a path can hold anything.

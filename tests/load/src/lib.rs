@@ -7,6 +7,7 @@
 
 pub mod backend;
 mod http;
+pub mod incumbent;
 pub mod linear;
 pub mod load;
 pub mod server;

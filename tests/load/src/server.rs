@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
-use http_body_util::Full;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -16,6 +16,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::Failure;
 use crate::backend::{Backend, PERMIT_KEY, SEALING_KEYS};
 use crate::http::Connection;
+use crate::load::Served;
 
 /// Within which the server must say that it serves.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -135,8 +136,8 @@ impl ServerProcess {
         let asked = async {
             let mut connection = Connection::open(self.address).await?;
             let request = Request::get("/readyz").header(HOST, "load");
-            let answer = connection.send(request.body(Full::default())?).await?;
-            answer.success()
+            let answer = connection.send(&request.body(Bytes::new())?).await?;
+            answer.success().map(drop)
         };
         asked.await.is_ok()
     }
@@ -186,29 +187,36 @@ impl ServerProcess {
         Ok(count)
     }
 
-    /// Processor time that it has used so far.
-    ///
-    /// # Errors
-    /// Where it does not run, or the system has no `/proc`.
-    pub fn processor_time(&self) -> Result<Duration, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
-        // The name, in brackets, may hold blanks; behind it user and system time are the 12th and 13th.
-        let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc")?;
-        let ticks: Vec<u64> = fields
-            .split_ascii_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse)
-            .collect::<Result<_, _>>()?;
-        // A tick is 10 ms on every Linux that Rust supports.
-        Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10))
-    }
-
     fn id(&self) -> Result<u32, Failure> {
         let running = self.running.as_ref();
         let id = running.and_then(|running| running.child.id());
         id.ok_or_else(|| "the server does not run".into())
     }
+}
+
+impl Served for ServerProcess {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn processor_time(&self) -> Result<Duration, Failure> {
+        processor_time(self.id()?)
+    }
+}
+
+/// Processor time that a process has used so far. Fails where the system has no `/proc`.
+pub(crate) fn processor_time(process: u32) -> Result<Duration, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in brackets, may hold blanks; behind it user and system time are the 12th and 13th.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no name in /proc")?;
+    let ticks: Vec<u64> = fields
+        .split_ascii_whitespace()
+        .skip(11)
+        .take(2)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    // A tick is 10 ms on every Linux that Rust supports.
+    Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 10))
 }
 
 async fn finish(command: &mut Command) -> Result<(), Failure> {

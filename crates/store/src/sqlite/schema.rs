@@ -17,6 +17,11 @@ const CACHED_STATEMENTS: usize = 128;
 /// Pages (of 4 KiB) in the log after which it is copied into the database, at the latest.
 const CHECKPOINT_PAGES: u32 = 4000;
 
+/// Of the writer, which alone knows what it has changed and keeps its pages from one commit to the next.
+const WRITER_CACHE: u32 = 16 << 20;
+/// Of each reader; every commit empties it.
+const READER_CACHE: u32 = 8 << 20;
+
 /// One kind of database file.
 pub(super) struct Schema {
     /// `PRAGMA application_id`: tells the files apart from each other and from anything else.
@@ -227,7 +232,7 @@ pub(super) fn open_writer(
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    prepare(&connection)?;
+    prepare(&connection, WRITER_CACHE)?;
     // Overwrite what is deleted: old payloads, envelopes and nonces must not linger in free pages.
     connection.pragma_update(None, "secure_delete", true)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
@@ -254,12 +259,13 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     // A read-only handle could not create the shared-memory file of the log; query_only forbids writes instead.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    prepare(&connection)?;
+    prepare(&connection, READER_CACHE)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
-fn prepare(connection: &Connection) -> Result<(), StoreError> {
+/// `cache`: bytes of pages that it may keep in memory.
+fn prepare(connection: &Connection, cache: u32) -> Result<(), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // Plans do not depend on the values that are bound: else binding one would prepare the statement anew at each use.
@@ -267,6 +273,8 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
         rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG,
         true,
     )?;
+    // A negative size is in KiB, a positive one in pages.
+    connection.pragma_update(None, "cache_size", -i64::from(cache / 1024))?;
     // Old pages that a savepoint must remember stay out of temporary files.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "trusted_schema", false)?;

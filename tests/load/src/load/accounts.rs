@@ -111,7 +111,7 @@ impl LoadAccount {
             tenant,
         };
         let request = requests::put(&account, 1, &second.commit_request())?;
-        connection.send(request).await?.success()?;
+        connection.send(&request).await?.success()?;
         Ok(account)
     }
 }
@@ -150,9 +150,9 @@ async fn create_one_click(
         sealed_nonce: first.sealed_nonce.clone(),
     };
     let answer = connection
-        .send(requests::post(&tenant, "accounts", &request)?)
+        .send(&requests::post(&tenant, "accounts", &request)?)
         .await?
         .success()?;
-    let created: LoginResponse = serde_json::from_slice(&answer)?;
+    let created: LoginResponse = serde_json::from_slice(answer)?;
     Ok((first, factor, created))
 }

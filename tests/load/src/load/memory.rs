@@ -5,7 +5,6 @@ use std::path::Path;
 use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
-use http_body_util::Full;
 
 use crate::Failure;
 use crate::backend::{Backend, Kind};
@@ -44,7 +43,7 @@ pub async fn memory(
         let more = AT_ONCE.min(connections - open.len());
         let opened = (0..more).map(|_| async {
             let mut connection = Connection::open(server.address()).await?;
-            connection.send(health()?).await?.success()?;
+            connection.send(&health()?).await?.success()?;
             Ok::<_, Failure>(connection)
         });
         open.extend(futures::future::try_join_all(opened).await?);
@@ -56,12 +55,12 @@ pub async fn memory(
     };
     // None of them was given up meanwhile.
     if let Some(first) = open.first_mut() {
-        first.send(health()?).await?.success()?;
+        first.send(&health()?).await?.success()?;
     }
     Ok(memory)
 }
 
-fn health() -> Result<Request<Full<Bytes>>, Failure> {
+fn health() -> Result<Request<Bytes>, Failure> {
     let request = Request::get("/healthz").header(HOST, "load");
-    Ok(request.body(Full::default())?)
+    Ok(request.body(Bytes::new())?)
 }

@@ -16,10 +16,13 @@ pub use accounts::{LoadAccount, OneClick};
 pub use bounds::Bounds;
 pub use memory::{Memory, memory};
 pub use phase::Figures;
+pub(crate) use phase::{Driver, Sample, Served, User};
 pub use requests::Operation;
+pub(crate) use requests::{Call, json};
 
 use crate::Failure;
 use crate::backend::{Backend, Kind};
+use crate::incumbent::Incumbent;
 use crate::server::ServerProcess;
 
 /// What to run.
@@ -43,38 +46,96 @@ pub struct Outcome {
     /// Which.
     pub backend: Kind,
     /// By operation.
-    pub figures: Vec<(Operation, Figures)>,
+    pub measured: Vec<Measured>,
     /// What the machine can do at best.
     pub bounds: Bounds,
 }
 
-/// Runs all operations against a fresh server on a fresh store.
+/// What came of one operation.
+#[derive(Debug)]
+pub struct Measured {
+    /// Which.
+    pub operation: Operation,
+    /// Trefoil's.
+    pub figures: Figures,
+    /// Where the incumbent has such an operation and was measured.
+    pub compared: Option<Compared>,
+}
+
+/// Against the incumbent, by turns with it.
+#[derive(Debug)]
+pub struct Compared {
+    /// Its own.
+    pub incumbent: Figures,
+    /// Trefoil's rate by the incumbent's: the median of [`ROUNDS`] turns.
+    pub ratio: f64,
+}
+
+/// Turns of an operation that is compared: what else happens on the machine meanwhile touches both.
+pub const ROUNDS: u32 = 5;
+
+/// Runs all operations against a fresh server on a fresh store, by turns with the incumbent where there is one.
 ///
 /// # Errors
 /// Where the server does not start, or refuses what it must accept before the clock runs.
-pub async fn run(kind: Kind, options: &LoadOptions) -> Result<Outcome, Failure> {
+pub async fn run(
+    kind: Kind,
+    options: &LoadOptions,
+    mut incumbent: Option<&mut Incumbent>,
+) -> Result<Outcome, Failure> {
     let backend = Backend::fresh(kind, options.directory.as_deref())?;
     let server = ServerProcess::start(&options.server, &backend).await?;
     let mut bounds = Bounds::of_machine(backend.directory())?;
     let made = options.accounts.max(options.connections);
-    let mut shares = accounts::create(&server, made, options.connections).await?;
-    let mut figures = Vec::new();
+    let shares = accounts::create(&server, made, options.connections).await?;
+    let mut driver = Driver::connect(server, shares).await?;
+    let mut measured = Vec::new();
     for operation in Operation::ALL {
-        let measured = phase::run(&server, operation, &mut shares, options.time).await?;
-        figures.push((operation, measured));
+        let peer = incumbent.as_deref_mut();
+        let peer = peer.filter(|_| Incumbent::OPERATIONS.contains(&operation));
+        measured.push(match peer {
+            Some(peer) => by_turns(&mut driver, peer, operation, options.time).await?,
+            None => Measured {
+                operation,
+                figures: driver.measure(operation, options.time).await?.figures(),
+                compared: None,
+            },
+        });
     }
-    bounds.answers = phase::run(
-        &server,
-        Operation::Health,
-        &mut shares,
-        options.time.min(BRIEF),
-    )
-    .await?
-    .per_second;
+    let answers = driver.measure(Operation::Health, options.time.min(BRIEF));
+    bounds.answers = answers.await?.per_second();
     Ok(Outcome {
         backend: kind,
-        figures,
+        measured,
         bounds,
+    })
+}
+
+async fn by_turns(
+    driver: &mut Driver<ServerProcess, LoadAccount>,
+    incumbent: &mut Incumbent,
+    operation: Operation,
+    time: Duration,
+) -> Result<Measured, Failure> {
+    incumbent.prepare().await?;
+    let (mut own, mut other) = (Sample::default(), Sample::default());
+    let mut ratios = Vec::new();
+    for _ in 0..ROUNDS {
+        let theirs = incumbent.measure(operation, time / ROUNDS).await?;
+        let ours = driver.measure(operation, time / ROUNDS).await?;
+        ratios.push(ours.per_second() / theirs.per_second());
+        own.add(ours);
+        other.add(theirs);
+    }
+    ratios.sort_unstable_by(f64::total_cmp);
+    let ratio = ratios.get(ratios.len() / 2).copied();
+    Ok(Measured {
+        operation,
+        figures: own.figures(),
+        compared: Some(Compared {
+            incumbent: other.figures(),
+            ratio: ratio.unwrap_or_default(),
+        }),
     })
 }
 

@@ -1,13 +1,30 @@
 //! One operation, measured: batches of prepared requests, sent by all connections at once, each waiting for its answer.
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::requests::{Call, next};
-use super::{LoadAccount, Operation};
+use rand_chacha::ChaCha20Rng;
+
+use super::Operation;
+use super::requests::Call;
 use crate::http::Connection;
-use crate::server::ServerProcess;
 use crate::{Failure, fresh_rng};
+
+/// What is measured.
+pub(crate) trait Served {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+
+    /// Processor time that it has used so far.
+    fn processor_time(&self) -> Result<Duration, Failure>;
+}
+
+/// Somebody who asks.
+pub(crate) trait User: Send + 'static {
+    /// The next request of this kind. A write moves the user on: it must be sent.
+    fn next(&mut self, operation: Operation, rng: &mut ChaCha20Rng) -> Result<Call, Failure>;
+}
 
 /// Requests of each connection before the clock runs.
 const WARM_UP: usize = 25;
@@ -31,84 +48,106 @@ pub struct Figures {
     pub server_time: Duration,
 }
 
+/// Everybody who asks one server, over as many connections as there are shares of users.
+pub(crate) struct Driver<S, U> {
+    server: S,
+    shares: Vec<Vec<U>>,
+    connections: Vec<Connection>,
+}
+
+/// What was seen of some requests.
 #[derive(Default)]
-struct Batch {
+pub(crate) struct Sample {
     elapsed: Duration,
     latencies: Vec<Duration>,
     errors: usize,
+    server_time: Duration,
 }
 
-pub(super) async fn run(
-    server: &ServerProcess,
-    operation: Operation,
-    shares: &mut Vec<Vec<LoadAccount>>,
-    time: Duration,
-) -> Result<Figures, Failure> {
-    let mut connections = Vec::new();
-    for _ in 0..shares.len() {
-        connections.push(Connection::open(server.address()).await?);
-    }
-    let warm_up = batch(operation, shares, &mut connections, WARM_UP).await?;
-    let mut rate = warm_up.latencies.len() as f64 / warm_up.elapsed.as_secs_f64().max(1e-3);
-    let mut total = Batch::default();
-    let mut server_time = Duration::ZERO;
-    while total.elapsed < time {
-        let length = BATCH.min(time - total.elapsed).as_secs_f64();
-        // A rest shorter than the noise is not worth a batch.
-        if length < 0.02 {
-            break;
+impl<S: Served, U: User> Driver<S, U> {
+    pub(crate) async fn connect(server: S, shares: Vec<Vec<U>>) -> Result<Self, Failure> {
+        let mut connections = Vec::new();
+        for _ in 0..shares.len() {
+            connections.push(Connection::open(server.address()).await?);
         }
-        let wanted = ((rate * length) as usize).min(MOST_PREPARED);
-        let each = (wanted / connections.len().max(1)).max(10);
-        let before = server.processor_time()?;
-        let done = batch(operation, shares, &mut connections, each).await?;
-        server_time += server.processor_time()?.saturating_sub(before);
-        rate = done.latencies.len().max(1) as f64 / done.elapsed.as_secs_f64();
-        total.elapsed += done.elapsed;
-        total.latencies.extend(done.latencies);
-        total.errors += done.errors;
+        Ok(Self {
+            server,
+            shares,
+            connections,
+        })
     }
-    Ok(total.figures(server_time))
+
+    /// As many users as the connection that has most of them has.
+    pub(crate) fn longest_share(&self) -> usize {
+        self.shares.iter().map(Vec::len).max().unwrap_or_default()
+    }
+
+    /// For about so long.
+    pub(crate) async fn measure(
+        &mut self,
+        operation: Operation,
+        time: Duration,
+    ) -> Result<Sample, Failure> {
+        let mut rate = self.batch(operation, WARM_UP).await?.per_second();
+        let mut total = Sample::default();
+        while total.elapsed < time {
+            let length = BATCH.min(time - total.elapsed).as_secs_f64();
+            // A rest shorter than the noise is not worth a batch.
+            if length < 0.02 {
+                break;
+            }
+            let wanted = ((rate * length) as usize).min(MOST_PREPARED);
+            let each = (wanted / self.connections.len().max(1)).max(10);
+            let done = self.batch(operation, each).await?;
+            rate = done.per_second();
+            total.add(done);
+        }
+        Ok(total)
+    }
+
+    /// Prepares so many requests for each connection, then sends them.
+    pub(crate) async fn batch(
+        &mut self,
+        operation: Operation,
+        each: usize,
+    ) -> Result<Sample, Failure> {
+        let owned = std::mem::take(&mut self.shares);
+        let (owned, prepared) =
+            tokio::task::spawn_blocking(move || prepare(operation, owned, each)).await??;
+        self.shares = owned;
+        let before = self.server.processor_time()?;
+        let begun = Instant::now();
+        let mut tasks = Vec::new();
+        for (mut connection, calls) in std::mem::take(&mut self.connections)
+            .into_iter()
+            .zip(prepared)
+        {
+            tasks.push(tokio::spawn(async move {
+                let sent = send(&mut connection, calls).await;
+                (connection, sent)
+            }));
+        }
+        let mut all = Sample::default();
+        for task in tasks {
+            let (connection, (latencies, errors)) = task.await?;
+            self.connections.push(connection);
+            all.latencies.extend(latencies);
+            all.errors += errors;
+        }
+        all.elapsed = begun.elapsed();
+        all.server_time = self.server.processor_time()?.saturating_sub(before);
+        Ok(all)
+    }
 }
 
-/// Prepares so many requests for each connection, then sends them.
-async fn batch(
-    operation: Operation,
-    shares: &mut Vec<Vec<LoadAccount>>,
-    connections: &mut Vec<Connection>,
-    each: usize,
-) -> Result<Batch, Failure> {
-    let owned = std::mem::take(shares);
-    let (owned, prepared) =
-        tokio::task::spawn_blocking(move || prepare(operation, owned, each)).await??;
-    *shares = owned;
-    let begun = Instant::now();
-    let mut tasks = Vec::new();
-    for (mut connection, calls) in std::mem::take(connections).into_iter().zip(prepared) {
-        tasks.push(tokio::spawn(async move {
-            let sent = send(&mut connection, calls).await;
-            (connection, sent)
-        }));
-    }
-    let mut all = Batch::default();
-    for task in tasks {
-        let (connection, (latencies, errors)) = task.await?;
-        connections.push(connection);
-        all.latencies.extend(latencies);
-        all.errors += errors;
-    }
-    all.elapsed = begun.elapsed();
-    Ok(all)
-}
-
-type Prepared = (Vec<Vec<LoadAccount>>, Vec<Vec<Call>>);
+type Prepared<U> = (Vec<Vec<U>>, Vec<Vec<Call>>);
 
 /// On as many threads as there are processors: the server has nothing to do meanwhile.
-fn prepare(
+fn prepare<U: User>(
     operation: Operation,
-    mut shares: Vec<Vec<LoadAccount>>,
+    mut shares: Vec<Vec<U>>,
     each: usize,
-) -> Result<Prepared, Failure> {
+) -> Result<Prepared<U>, Failure> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let size = shares.len().div_ceil(threads).max(1);
     let prepared = thread::scope(|scope| {
@@ -118,13 +157,13 @@ fn prepare(
                 scope.spawn(move || {
                     let mut rng = fresh_rng();
                     let mut calls = Vec::new();
-                    for accounts in part {
-                        // Every account in turn.
+                    for users in part {
+                        // Everybody in turn.
                         let mut own = Vec::with_capacity(each);
-                        let held = accounts.len().max(1);
+                        let held = users.len().max(1);
                         for turn in 0..each {
-                            let account = accounts.get_mut(turn % held).ok_or("no accounts")?;
-                            own.push(next(operation, account, &mut rng)?);
+                            let user = users.get_mut(turn % held).ok_or("no users")?;
+                            own.push(user.next(operation, &mut rng)?);
                         }
                         calls.push(own);
                     }
@@ -145,18 +184,34 @@ fn prepare(
 async fn send(connection: &mut Connection, calls: Vec<Call>) -> (Vec<Duration>, usize) {
     let (mut latencies, mut errors) = (Vec::with_capacity(calls.len()), 0);
     for call in calls {
-        let (request, begins) = call.split();
         let begun = Instant::now();
-        match connection.send(request).await {
-            Ok(answer) if Call::accepts(&begins, &answer) => latencies.push(begun.elapsed()),
-            _ => errors += 1,
+        if call.run(connection).await {
+            latencies.push(begun.elapsed());
+        } else {
+            errors += 1;
         }
     }
     (latencies, errors)
 }
 
-impl Batch {
-    fn figures(mut self, server_time: Duration) -> Figures {
+impl Sample {
+    /// Right answers a second.
+    pub(crate) fn per_second(&self) -> f64 {
+        self.latencies.len() as f64 / self.elapsed.as_secs_f64().max(1e-3)
+    }
+
+    pub(crate) const fn errors(&self) -> usize {
+        self.errors
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.elapsed += other.elapsed;
+        self.latencies.extend(other.latencies);
+        self.errors += other.errors;
+        self.server_time += other.server_time;
+    }
+
+    pub(crate) fn figures(mut self) -> Figures {
         self.latencies.sort_unstable();
         let count = self.latencies.len();
         let at = |share: f64| {
@@ -165,11 +220,11 @@ impl Batch {
             latency.copied().unwrap_or_default()
         };
         Figures {
-            per_second: count as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE),
+            per_second: self.per_second(),
             p50: at(0.5),
             p99: at(0.99),
             errors: self.errors,
-            server_time: server_time / u32::try_from(count.max(1)).unwrap_or(u32::MAX),
+            server_time: self.server_time / u32::try_from(count.max(1)).unwrap_or(u32::MAX),
         }
     }
 }
@@ -180,18 +235,25 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_sorted_list() {
-        let batch = Batch {
-            elapsed: Duration::from_secs(2),
-            latencies: (1..=200).rev().map(Duration::from_millis).collect(),
-            errors: 3,
+        let mut sample = Sample {
+            elapsed: Duration::from_secs(1),
+            latencies: (101..=200).rev().map(Duration::from_millis).collect(),
+            errors: 1,
+            server_time: Duration::from_millis(400),
         };
-        let figures = batch.figures(Duration::from_secs(1));
+        sample.add(Sample {
+            elapsed: Duration::from_secs(1),
+            latencies: (1..=100).map(Duration::from_millis).collect(),
+            errors: 2,
+            server_time: Duration::from_millis(600),
+        });
+        let figures = sample.figures();
         assert_eq!(figures.p50, Duration::from_millis(100));
         assert_eq!(figures.p99, Duration::from_millis(198));
         assert!((figures.per_second - 100.0).abs() < 1e-9);
         assert_eq!(figures.server_time, Duration::from_millis(5));
         assert_eq!(figures.errors, 3);
-        let none = Batch::default().figures(Duration::ZERO);
+        let none = Sample::default().figures();
         assert_eq!((none.p50, none.errors), (Duration::ZERO, 0));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH};
 use http::{Method, Request, StatusCode};
-use http_body_util::Full;
+use rand_chacha::ChaCha20Rng;
 use rand_core::CryptoRng;
 use serde::Serialize;
 use trefoil_protocol::bytes::Blob;
@@ -14,8 +14,9 @@ use trefoil_protocol::statement::{Context, SignedStatement, StatementBody};
 use trefoil_protocol::tenant::Tenant;
 use trefoil_protocol::wire::{CommitRequest, LoginRequest};
 
+use super::phase::User;
 use super::{LoadAccount, OneClick};
-use crate::http::Answer;
+use crate::http::{Connection, encode};
 use crate::{Failure, now};
 
 /// What is measured.
@@ -48,40 +49,41 @@ impl fmt::Display for Operation {
 }
 
 /// A request ready to be sent.
-pub(super) struct Call {
-    pub(super) request: Request<Full<Bytes>>,
+pub(crate) struct Call {
+    /// As it goes over the wire.
+    request: Vec<u8>,
     /// How the body of a right answer begins.
     begins: Bytes,
 }
 
 impl Call {
-    /// Whether it is the answer that must come.
-    pub(super) fn accepts(begins: &[u8], answer: &Answer) -> bool {
-        answer.status == StatusCode::OK && answer.body.starts_with(begins)
+    pub(crate) fn new(request: &Request<Bytes>, begins: impl Into<Bytes>) -> Self {
+        Self {
+            request: encode(request),
+            begins: begins.into(),
+        }
     }
 
-    /// The request and what its answer has to begin with.
-    pub(super) fn split(self) -> (Request<Full<Bytes>>, Bytes) {
-        (self.request, self.begins)
+    /// Whether the answer came that must come.
+    pub(super) async fn run(&self, connection: &mut Connection) -> bool {
+        let answer = connection.exchange(&self.request).await;
+        answer.is_ok_and(|answer| {
+            answer.status == StatusCode::OK && answer.body.starts_with(&self.begins)
+        })
     }
 }
 
-/// The account's next request of this kind. A commit moves the account on: it must be sent.
-pub(super) fn next(
-    operation: Operation,
-    account: &mut LoadAccount,
-    rng: &mut impl CryptoRng,
-) -> Result<Call, Failure> {
-    match operation {
-        Operation::Login => login(account, rng),
-        Operation::Read => read(account),
-        Operation::Commit => commit(account, rng),
-        Operation::Health => Ok(Call {
-            request: Request::get("/healthz")
-                .header(HOST, "load")
-                .body(Full::default())?,
-            begins: Bytes::new(),
-        }),
+impl User for LoadAccount {
+    fn next(&mut self, operation: Operation, rng: &mut ChaCha20Rng) -> Result<Call, Failure> {
+        match operation {
+            Operation::Login => login(self, rng),
+            Operation::Read => read(self),
+            Operation::Commit => commit(self, rng),
+            Operation::Health => {
+                let request = Request::get("/healthz").header(HOST, "load");
+                Ok(Call::new(&request.body(Bytes::new())?, Bytes::new()))
+            }
+        }
     }
 }
 
@@ -101,26 +103,19 @@ fn login(account: &mut LoadAccount, rng: &mut impl CryptoRng) -> Result<Call, Fa
     };
     let statement = SignedStatement::sign(StatementBody::Login {}, factor.auth(), context, rng);
     let statements = vec![statement];
-    Ok(Call {
-        request: post(&account.tenant, "sessions", &LoginRequest { statements })?,
-        begins: Bytes::from(format!(
-            "{{\"account_id\":\"{id}\",\"record\":{}",
-            serde_json::to_string(signed)?
-        )),
-    })
+    let request = post(&account.tenant, "sessions", &LoginRequest { statements })?;
+    let record = serde_json::to_string(signed)?;
+    let begins = format!("{{\"account_id\":\"{id}\",\"record\":{record}");
+    Ok(Call::new(&request, begins))
 }
 
 fn read(account: &LoadAccount) -> Result<Call, Failure> {
     let request = Request::get(record_path(account))
         .header(HOST, "load")
         .header(AUTHORIZATION, &account.bearer);
-    Ok(Call {
-        request: request.body(Full::default())?,
-        begins: Bytes::from(format!(
-            "{{\"record\":{}",
-            serde_json::to_string(&account.signed)?
-        )),
-    })
+    let record = serde_json::to_string(&account.signed)?;
+    let begins = format!("{{\"record\":{record}");
+    Ok(Call::new(&request.body(Bytes::new())?, begins))
 }
 
 fn commit(account: &mut LoadAccount, rng: &mut impl CryptoRng) -> Result<Call, Failure> {
@@ -137,10 +132,8 @@ fn commit(account: &mut LoadAccount, rng: &mut impl CryptoRng) -> Result<Call, F
         sealed_nonce: None,
         guess_lists: Vec::new(),
     };
-    Ok(Call {
-        request: put(account, replaced, &commit)?,
-        begins: Bytes::from(format!("{{\"revision\":{},", account.payload.revision)),
-    })
+    let begins = format!("{{\"revision\":{},", account.payload.revision);
+    Ok(Call::new(&put(account, replaced, &commit)?, begins))
 }
 
 fn record_path(account: &LoadAccount) -> String {
@@ -152,7 +145,7 @@ pub(super) fn post(
     tenant: &Tenant,
     path: &str,
     body: &impl Serialize,
-) -> Result<Request<Full<Bytes>>, Failure> {
+) -> Result<Request<Bytes>, Failure> {
     let uri = format!("/v1/{}/{path}", tenant.as_str());
     json(Request::builder().method(Method::POST).uri(uri), body)
 }
@@ -162,7 +155,7 @@ pub(super) fn put(
     account: &LoadAccount,
     replaced: u64,
     body: &CommitRequest,
-) -> Result<Request<Full<Bytes>>, Failure> {
+) -> Result<Request<Bytes>, Failure> {
     let request = Request::builder()
         .method(Method::PUT)
         .uri(record_path(account))
@@ -171,11 +164,11 @@ pub(super) fn put(
     json(request, body)
 }
 
-fn json(
+pub(crate) fn json(
     request: http::request::Builder,
     body: &impl Serialize,
-) -> Result<Request<Full<Bytes>>, Failure> {
-    let body = Full::new(Bytes::from(serde_json::to_vec(body)?));
+) -> Result<Request<Bytes>, Failure> {
+    let body = Bytes::from(serde_json::to_vec(body)?);
     Ok(request
         .header(HOST, "load")
         .header(CONTENT_TYPE, "application/json")

@@ -6,6 +6,8 @@
     reason = "a command-line tool talks to its terminal"
 )]
 
+mod report;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +16,10 @@ use clap::Parser;
 use serde_json::json;
 use trefoil_load::Failure;
 use trefoil_load::backend::Kind;
-use trefoil_load::load::{LoadOptions, Operation, Outcome, memory, run, server_beside};
+use trefoil_load::incumbent::Incumbent;
+use trefoil_load::load::{LoadOptions, memory, run, server_beside};
+
+use report::{report, rounded};
 
 /// Signed logins, reads and commits a second, by a server process on this machine
 #[derive(Debug, Parser)]
@@ -35,6 +40,9 @@ struct Arguments {
     /// Instead measure what open connections cost the server
     #[arg(long)]
     memory: bool,
+    /// Also measure, in the same run, what Trefoil is compared with; this folder holds its `server.js` and packages
+    #[arg(long, value_name = "DIR", conflicts_with = "memory")]
+    incumbent: Option<PathBuf>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -46,7 +54,7 @@ struct Arguments {
     directory: Option<PathBuf>,
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match act(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,6 +73,17 @@ async fn act(arguments: Arguments) -> Result<(), Failure> {
     let kinds = arguments
         .backend
         .map_or(Kind::ALL.to_vec(), |kind| vec![kind]);
+    let options = LoadOptions {
+        server: server.clone(),
+        directory: arguments.directory.clone(),
+        time: Duration::from_secs(arguments.seconds),
+        connections: arguments.connections.unwrap_or(64).max(1),
+        accounts: arguments.accounts.max(1),
+    };
+    let mut incumbent = match &arguments.incumbent {
+        Some(folder) => Some(Incumbent::start(folder, &options).await?),
+        None => None,
+    };
     for kind in kinds {
         if arguments.memory {
             let connections = arguments.connections.unwrap_or(10_000);
@@ -88,82 +107,8 @@ async fn act(arguments: Arguments) -> Result<(), Failure> {
             }
             continue;
         }
-        let options = LoadOptions {
-            server: server.clone(),
-            directory: arguments.directory.clone(),
-            time: Duration::from_secs(arguments.seconds),
-            connections: arguments.connections.unwrap_or(64).max(1),
-            accounts: arguments.accounts.max(1),
-        };
-        let outcome = run(kind, &options).await?;
-        if arguments.json {
-            print_json(&outcome);
-        } else {
-            print_table(&outcome);
-        }
+        let outcome = run(kind, &options, incumbent.as_mut()).await?;
+        report(&outcome, arguments.json);
     }
     Ok(())
-}
-
-fn print_json(outcome: &Outcome) {
-    for (operation, figures) in &outcome.figures {
-        let line = json!({
-            "backend": outcome.backend.to_string(),
-            "operation": operation.to_string(),
-            "per_second": rounded(figures.per_second),
-            "p50_ms": milliseconds(figures.p50),
-            "p99_ms": milliseconds(figures.p99),
-            "errors": figures.errors,
-        });
-        println!("{line}");
-    }
-}
-
-/// What the incumbent (Node.js, MySQL, Redis) was measured at on two cores, and how many times that is promised.
-fn promised(operation: Operation) -> Option<(f64, f64)> {
-    match operation {
-        Operation::Commit => Some((620.0, 10.0)),
-        Operation::Read => Some((7_100.0, 5.0)),
-        _ => None,
-    }
-}
-
-fn print_table(outcome: &Outcome) {
-    println!(
-        "\n{:<10}{:<8}{:>10}{:>10}{:>10}{:>8}{:>12}  of the incumbent's on two cores",
-        "backend", "", "per s", "p50 ms", "p99 ms", "errors", "server us"
-    );
-    for (operation, figures) in &outcome.figures {
-        let times = promised(*operation).map_or(String::new(), |(incumbent, times)| {
-            let ratio = figures.per_second / incumbent;
-            let kept = if ratio >= times { "kept" } else { "NOT KEPT" };
-            format!("{ratio:.1}x, at least {times:.0}x: {kept}")
-        });
-        println!(
-            "{:<10}{:<8}{:>10.0}{:>10.2}{:>10.2}{:>8}{:>12.1}  {times}",
-            outcome.backend.to_string(),
-            operation.to_string(),
-            figures.per_second,
-            milliseconds(figures.p50),
-            milliseconds(figures.p99),
-            figures.errors,
-            figures.server_time.as_secs_f64() * 1e6,
-        );
-    }
-    let bounds = outcome.bounds;
-    println!(
-        "In the same run: {:.0} signature checks/s on one core, {:.0} static answers/s by the same server and client,\n\
-         {:.0} flushed writes/s one after the other. `server us` is the server's processor time for one request.\n\
-         The server's limits are off: all clients here have one address. Half of the logins are of one-click accounts.",
-        bounds.verifications, bounds.answers, bounds.flushes
-    );
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    rounded(time.as_secs_f64() * 1e3)
-}
-
-/// To three digits behind the point.
-fn rounded(number: f64) -> f64 {
-    (number * 1e3).round() / 1e3
 }
