@@ -1,4 +1,4 @@
-//! `cargo xtask load` and `cargo xtask torture`: release builds of the server and of what drives it, then the driver.
+//! `cargo xtask load` and `cargo xtask torture`: optimised builds of the server and of what drives it, then the driver.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ pub(crate) fn load(repo: &Repo, args: &[String]) -> Result<(), Failure> {
             passed.push(incumbent::prepare(repo)?.into_os_string());
         }
     }
-    drive(repo, "trefoil-load", &passed)
+    drive(repo, "dist", "trefoil-load", &passed)
 }
 
 /// To the driver it is said with a folder.
@@ -27,22 +27,23 @@ const INCUMBENT: &str = "--incumbent";
 /// `--rounds N [--backend KIND] [--json]`
 pub(crate) fn torture(repo: &Repo, args: &[String]) -> Result<(), Failure> {
     let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-    drive(repo, "trefoil-torture", &args)
+    drive(repo, "release", "trefoil-torture", &args)
 }
 
-fn drive(repo: &Repo, program: &str, args: &[OsString]) -> Result<(), Failure> {
+fn drive(repo: &Repo, profile: &str, program: &str, args: &[OsString]) -> Result<(), Failure> {
     // Standard output is for the figures alone.
     sh(repo
         .cargo([
             "build",
-            "--release",
+            "--profile",
+            profile,
             "-p",
             "trefoil-cli",
             "-p",
             "trefoil-load",
         ])
         .stdout(Stdio::null()))?;
-    let program = repo.target().join("release").join(program);
+    let program = repo.target().join(profile).join(program);
     // As many open files as there may be, where there may be fewer: small runs need few.
     sh(command("sh")
         .args([

@@ -3,10 +3,7 @@
 //! A browser asks before each call and shows a page only what it is allowed to see. No credentials are involved: sessions are
 //! bearer tokens, which a page has to have.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use trefoil_protocol::tenant::Tenant;
@@ -21,15 +18,15 @@ const REQUEST_HEADERS: HeaderValue =
 /// What a page may see beside the body and a few headers that it always sees.
 const EXPOSED: HeaderValue = HeaderValue::from_static("etag, retry-after, x-request-id");
 
-pub(crate) async fn cors(
-    State(server): State<Arc<MetadataServer>>,
+pub(crate) async fn cors<F: Future<Output = Response>>(
+    server: &MetadataServer,
     request: Request,
-    next: Next,
+    answer: impl FnOnce(Request) -> F,
 ) -> Response {
     let Some(tenant) = tenant_of(request.uri()) else {
-        return next.run(request).await;
+        return answer(request).await;
     };
-    let allowed = allowed_origin(&server, &tenant, request.headers());
+    let allowed = allowed_origin(server, &tenant, request.headers());
     let is_preflight = request.method() == Method::OPTIONS
         && request
             .headers()
@@ -37,7 +34,7 @@ pub(crate) async fn cors(
     let mut response = if is_preflight {
         StatusCode::NO_CONTENT.into_response()
     } else {
-        next.run(request).await
+        answer(request).await
     };
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("origin"));

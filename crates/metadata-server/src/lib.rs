@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod around;
 mod body;
 mod config;
 mod cors;
@@ -15,7 +16,6 @@ mod routes;
 mod server;
 mod statements;
 mod tenants;
-mod time_limit;
 pub mod upkeep;
 
 pub use config::{Config, ConfigError};

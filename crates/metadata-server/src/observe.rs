@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, Method, header};
 use trefoil_protocol::problem::ProblemCode;
@@ -19,23 +18,23 @@ use crate::server::MetadataServer;
 /// The outcome of a request whose client did not wait for the answer.
 const HUNG_UP: &str = "hung_up";
 
-pub(crate) async fn observe(
-    State(server): State<Arc<MetadataServer>>,
+pub(crate) async fn observe<F: Future<Output = Response>>(
+    server: &Arc<MetadataServer>,
     request: Request,
-    next: Next,
+    answer: impl FnOnce(Request) -> F,
 ) -> Response {
     let id = request_id(&mut server.rng());
     // At the highest level: whatever is logged of the request carries its id.
     let span = tracing::error_span!("request", request_id = id);
     let mut seen = Seen {
-        server,
+        server: Arc::clone(server),
         begun: Instant::now(),
         route: route_of(&request),
         method: name_of(request.method()),
         id,
         answered: false,
     };
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = answer(request).instrument(span).await;
     seen.answered(&response);
     let headers = response.headers_mut();
     // Records, nonces and tokens are for nobody's cache.

@@ -13,13 +13,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request};
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 use trefoil_protocol::bytes::{Locator, SlotId};
 use trefoil_protocol::tenant::Tenant;
-use trefoil_server_kit::{Network, Proxies, subnet};
+use trefoil_server_kit::{Network, Proxies, is_probe, subnet};
 use trefoil_store::{LimitDraw, LimitDrawn, LimitStore, MemoryLimits, StoreError};
 
 use self::config::Rate;
@@ -89,36 +88,49 @@ impl FromRequestParts<Arc<MetadataServer>> for ClientAddress {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, server: &Arc<MetadataServer>) -> Answer<Self> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self::of(server, &parts.extensions, &parts.headers))
+    }
+}
+
+impl ClientAddress {
+    /// Where requests like this one are counted: the operator's probes, and what no route is for, are not.
+    pub(crate) fn counted(server: &MetadataServer, request: &Request) -> Option<Self> {
+        let route = request.extensions().get::<MatchedPath>()?;
+        let is_call = !is_probe(route.as_str());
+        is_call.then(|| Self::of(server, request.extensions(), request.headers()))
+    }
+
+    fn of(server: &MetadataServer, extensions: &Extensions, headers: &HeaderMap) -> Self {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| {
             peer.ip()
         });
-        let client = server.limits.proxies.client(peer, &parts.headers);
-        Ok(Self(subnet(client)))
+        Self(subnet(server.limits.proxies.client(peer, headers)))
     }
 }
 
 /// Before anything else of a request is looked at.
 pub(crate) async fn limit_address(
-    State(server): State<Arc<MetadataServer>>,
-    client: ClientAddress,
-    request: Request,
-    next: Next,
-) -> Answer<Response> {
+    server: &MetadataServer,
+    ClientAddress(client): ClientAddress,
+) -> Answer<()> {
     let limits = &server.limits;
-    if let Some(rate) = limits.config.address() {
-        let subject = limits.key.subject("address", &[&client.0.to_be_bytes()]);
-        let store = limits.store.as_ref();
-        let drawn = limits
-            .leases
-            .spend(store, subject, rate, server.now_millis())
-            .await;
-        match drawn {
-            Ok(drawn) => server.granted(drawn, Limited::Address)?,
-            Err(error) => server.limits_failed(&error, Limited::Address),
+    let Some(rate) = limits.config.address() else {
+        return Ok(());
+    };
+    let subject = limits.key.subject("address", &[&client.to_be_bytes()]);
+    let store = limits.store.as_ref();
+    let drawn = limits
+        .leases
+        .spend(store, subject, rate, server.now_millis())
+        .await;
+    match drawn {
+        Ok(drawn) => server.granted(drawn, Limited::Address),
+        Err(error) => {
+            server.limits_failed(&error, Limited::Address);
+            Ok(())
         }
     }
-    Ok(next.run(request).await)
 }
 
 impl MetadataServer {

@@ -21,12 +21,9 @@ use trefoil_protocol::problem::ProblemCode as Code;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::cors::cors;
-use crate::limits::limit_address;
-use crate::observe::observe;
+use crate::around::around;
 use crate::refusal::Refusal;
 use crate::server::MetadataServer;
-use crate::time_limit::limit_time;
 
 /// The calls, and the operator's probes, which are not limited.
 pub(crate) fn routes() -> (
@@ -61,12 +58,9 @@ pub(crate) fn routes() -> (
 pub(crate) fn router(server: Arc<MetadataServer>) -> Router {
     let (calls, probes) = routes();
     Router::from(calls)
-        .route_layer(from_fn_with_state(Arc::clone(&server), limit_address))
         .merge(Router::from(probes))
         .fallback(async || Refusal::from(Code::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(Code::MethodNotAllowed))
-        .layer(from_fn_with_state(Arc::clone(&server), limit_time))
-        .layer(from_fn_with_state(Arc::clone(&server), cors))
-        .layer(from_fn_with_state(Arc::clone(&server), observe))
+        .layer(from_fn_with_state(Arc::clone(&server), around))
         .with_state(server)
 }

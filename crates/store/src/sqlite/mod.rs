@@ -223,10 +223,7 @@ impl MetadataStore for SqliteStore {
     }
 
     fn read_record(&self, caller: Caller) -> StoreFuture<'_, ReadRecord> {
-        Box::pin(
-            self.readers
-                .read(move |connection| read::record(connection, &caller)),
-        )
+        Box::pin(async move { read::record(&self.readers, &caller).await })
     }
 
     fn release_nonce(&self, caller: Caller) -> StoreFuture<'_, SealedNonce> {

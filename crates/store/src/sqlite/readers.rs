@@ -38,13 +38,22 @@ impl Readers {
         &self,
         operation: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.read_one(|connection| on_snapshot(connection, operation))
+            .await
+    }
+
+    /// Runs an `operation` of a single statement, which sees one state by itself.
+    pub(super) async fn read_one<T>(
+        &self,
+        operation: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let taken = self.idle().pop();
         // More readers at once than are kept: this one gets a connection for itself.
         let connection = match taken {
             Some(connection) => connection,
             None => open_reader(&self.path)?,
         };
-        let result = on_snapshot(&connection, operation);
+        let result = operation(&connection);
         let mut idle = self.idle();
         // One whose snapshot could not be let go of is closed.
         if connection.is_autocommit() && idle.len() < self.count {

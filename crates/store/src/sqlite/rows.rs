@@ -57,26 +57,38 @@ pub(super) fn record(
     tenant: &Tenant,
     account_id: AccountId,
 ) -> Result<StoredRecord, StoreError> {
-    let found = connection
+    connection
         .prepare_cached(
             "SELECT revision, payload_hash, nonce_hash, signature, payload FROM records
              WHERE tenant = ?1 AND account_id = ?2",
         )?
         .query_row(params![tenant.as_str(), account_id.as_bytes()], |row| {
-            Ok(StoredRecord {
-                revision: from_sql(row.get(0)?),
-                hash: PayloadHash::from_bytes(row.get(1)?),
-                nonce_hash: row.get::<_, Option<_>>(2)?.map(NonceHash::from_bytes),
-                signature: Signature::from_bytes(row.get(3)?),
-                payload: Blob::new(row.get(4)?),
-            })
+            stored_record(row, 0)
         })
         .optional()?
-        .ok_or(NO_RECORD)?;
-    if Sha256::digest(found.payload.as_bytes()).as_slice() != found.hash.as_bytes() {
-        return Err(StoreError::Corrupt { what: "a payload" });
-    }
-    Ok(found)
+        .ok_or(NO_RECORD)?
+}
+
+/// From the five columns that begin at this one.
+pub(super) fn stored_record(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Result<StoredRecord, StoreError>> {
+    let found = StoredRecord {
+        revision: from_sql(row.get(column)?),
+        hash: PayloadHash::from_bytes(row.get(column + 1)?),
+        nonce_hash: row
+            .get::<_, Option<_>>(column + 2)?
+            .map(NonceHash::from_bytes),
+        signature: Signature::from_bytes(row.get(column + 3)?),
+        payload: Blob::new(row.get(column + 4)?),
+    };
+    let hash = Sha256::digest(found.payload.as_bytes());
+    Ok(if hash.as_slice() == found.hash.as_bytes() {
+        Ok(found)
+    } else {
+        Err(StoreError::Corrupt { what: "a payload" })
+    })
 }
 
 /// A session or a locator leads to an account that has no record.
@@ -152,7 +164,7 @@ pub(super) fn envelopes(
     locators: &[Locator],
 ) -> Result<Vec<HeldEnvelope>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT share_index, envelope, envelope_hash FROM factors
+        "SELECT share_index, envelope_hash, envelope FROM factors
          WHERE tenant = ?1 AND locator = ?2 AND account_id = ?3 AND share_index IS NOT NULL",
     )?;
     let mut found = Vec::with_capacity(locators.len());
@@ -160,28 +172,32 @@ pub(super) fn envelopes(
         let held = statement
             .query_row(
                 params![tenant.as_str(), locator.as_bytes(), account_id.as_bytes()],
-                |row| {
-                    let envelope = Envelope::new(row.get(1)?);
-                    Ok((
-                        HeldEnvelope {
-                            index: row.get(0)?,
-                            envelope,
-                        },
-                        EnvelopeHash::from_bytes(row.get(2)?),
-                    ))
-                },
+                |row| held_envelope(row, 0),
             )
             .optional()?;
-        let Some((held, hash)) = held else { continue };
-        if held.envelope.hash() != hash {
-            return Err(StoreError::Corrupt {
-                what: "an envelope",
-            });
-        }
-        found.push(held);
+        found.extend(held.transpose()?);
     }
     found.sort_by_key(|held| held.index);
     Ok(found)
+}
+
+/// From the three columns that begin at this one.
+pub(super) fn held_envelope(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Result<HeldEnvelope, StoreError>> {
+    let held = HeldEnvelope {
+        index: row.get(column)?,
+        envelope: Envelope::new(row.get(column + 2)?),
+    };
+    let hash = EnvelopeHash::from_bytes(row.get(column + 1)?);
+    Ok(if held.envelope.hash() == hash {
+        Ok(held)
+    } else {
+        Err(StoreError::Corrupt {
+            what: "an envelope",
+        })
+    })
 }
 
 /// Appends to the account's log and drops what is older than the newest [`EVENTS_KEPT`].

@@ -20,7 +20,7 @@ const CHECKPOINT_PAGES: u32 = 4000;
 /// Of the writer, which alone knows what it has changed and keeps its pages from one commit to the next.
 const WRITER_CACHE: u32 = 16 << 20;
 /// Of each reader; every commit empties it.
-const READER_CACHE: u32 = 8 << 20;
+const READER_CACHE: u32 = 16 << 20;
 
 /// One kind of database file.
 pub(super) struct Schema {

@@ -1,6 +1,6 @@
 //! Sessions and request ids.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use trefoil_protocol::bytes::{AccountId, Locator};
 use trefoil_protocol::tenant::Tenant;
 
@@ -15,30 +15,49 @@ const CLEARED_PER_CALL: i64 = 40;
 
 /// The caller's session, if it is good for the account that the request names.
 pub(super) fn check(connection: &Connection, caller: &Caller) -> Result<Session, StoreError> {
-    type Columns = ([u8; 16], Vec<u8>, i64, i64);
-    let found: Option<Columns> = connection
+    let found = connection
         .prepare_cached(
             "SELECT account_id, proven, level, expires FROM sessions WHERE tenant = ?1 AND token_hash = ?2",
         )?
-        .query_row(params![caller.tenant.as_str(), caller.token.as_bytes()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
+        .query_row(params![caller.tenant.as_str(), caller.token.as_bytes()], SessionRow::read)
         .optional()?;
-    let Some((account_id, proven, level, expires)) = found else {
-        return Err(StoreError::UnknownSession);
-    };
-    let session = Session {
-        proven: decode_proven(&proven)?,
-        level: level_from_sql(level)?,
-        expires: from_sql(expires),
-    };
-    if caller.now > session.expires {
-        return Err(StoreError::ExpiredSession);
+    found.ok_or(StoreError::UnknownSession)?.check(caller)
+}
+
+/// A session as it lies there.
+pub(super) struct SessionRow {
+    account_id: [u8; 16],
+    proven: Vec<u8>,
+    level: i64,
+    expires: i64,
+}
+
+impl SessionRow {
+    /// From the first four columns.
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            account_id: row.get(0)?,
+            proven: row.get(1)?,
+            level: row.get(2)?,
+            expires: row.get(3)?,
+        })
     }
-    if AccountId::from_bytes(account_id) != caller.account_id {
-        return Err(StoreError::ForeignSession);
+
+    /// The session, if it is good for the account that the request names.
+    pub(super) fn check(self, caller: &Caller) -> Result<Session, StoreError> {
+        let session = Session {
+            proven: decode_proven(&self.proven)?,
+            level: level_from_sql(self.level)?,
+            expires: from_sql(self.expires),
+        };
+        if caller.now > session.expires {
+            return Err(StoreError::ExpiredSession);
+        }
+        if AccountId::from_bytes(self.account_id) != caller.account_id {
+            return Err(StoreError::ForeignSession);
+        }
+        Ok(session)
     }
-    Ok(session)
 }
 
 pub(super) fn open(

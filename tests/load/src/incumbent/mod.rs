@@ -34,11 +34,12 @@ impl Incumbent {
             let wallets = (0..share).map(|_| Wallet::random(&mut rng));
             shares.push(wallets.collect::<Result<_, _>>()?);
         }
-        Ok(Self(Driver::connect(server, shares).await?))
+        Ok(Self(Driver::new(server, shares)))
     }
 
     /// Has every wallet store a value, so that what is read next lies in its cache.
     pub(crate) async fn prepare(&mut self) -> Result<(), Failure> {
+        self.0.connect().await?;
         let each = self.0.longest_share();
         let stored = self.0.batch(Operation::Commit, each).await?;
         if stored.errors() > 0 {

@@ -88,7 +88,7 @@ pub async fn run(
     let mut bounds = Bounds::of_machine(backend.directory())?;
     let made = options.accounts.max(options.connections);
     let shares = accounts::create(&server, made, options.connections).await?;
-    let mut driver = Driver::connect(server, shares).await?;
+    let mut driver = Driver::new(server, shares);
     let mut measured = Vec::new();
     for operation in Operation::ALL {
         let peer = incumbent.as_deref_mut();

@@ -65,16 +65,22 @@ pub(crate) struct Sample {
 }
 
 impl<S: Served, U: User> Driver<S, U> {
-    pub(crate) async fn connect(server: S, shares: Vec<Vec<U>>) -> Result<Self, Failure> {
-        let mut connections = Vec::new();
-        for _ in 0..shares.len() {
-            connections.push(Connection::open(server.address()).await?);
-        }
-        Ok(Self {
+    pub(crate) const fn new(server: S, shares: Vec<Vec<U>>) -> Self {
+        Self {
             server,
             shares,
-            connections,
-        })
+            connections: Vec::new(),
+        }
+    }
+
+    /// Fresh connections: a server closes those on which nothing is said for some seconds, as while it is another's turn.
+    pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
+        self.connections.clear();
+        for _ in 0..self.shares.len() {
+            let connection = Connection::open(self.server.address()).await?;
+            self.connections.push(connection);
+        }
+        Ok(())
     }
 
     /// As many users as the connection that has most of them has.
@@ -88,6 +94,7 @@ impl<S: Served, U: User> Driver<S, U> {
         operation: Operation,
         time: Duration,
     ) -> Result<Sample, Failure> {
+        self.connect().await?;
         let mut rate = self.batch(operation, WARM_UP).await?.per_second();
         let mut total = Sample::default();
         while total.elapsed < time {
@@ -136,6 +143,9 @@ impl<S: Served, U: User> Driver<S, U> {
         }
         all.elapsed = begun.elapsed();
         all.server_time = self.server.processor_time()?.saturating_sub(before);
+        if all.latencies.is_empty() {
+            return Err(format!("not one right answer to {operation} requests").into());
+        }
         Ok(all)
     }
 }
