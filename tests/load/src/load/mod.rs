@@ -67,8 +67,11 @@ pub struct Measured {
 pub struct Compared {
     /// Its own.
     pub incumbent: Figures,
-    /// Trefoil's rate by the incumbent's: the median of [`ROUNDS`] turns.
-    pub ratio: f64,
+    /// Trefoil's rate by the incumbent's, both with the driver on the same processors: the median of [`ROUNDS`] turns.
+    pub by_rate: f64,
+    /// What processors that a server has for itself would give: the incumbent's processor time for one request, with its databases',
+    /// by Trefoil's. The median likewise.
+    pub by_processor_time: f64,
 }
 
 /// Turns of an operation that is compared: what else happens on the machine meanwhile touches both.
@@ -119,24 +122,29 @@ async fn by_turns(
 ) -> Result<Measured, Failure> {
     incumbent.prepare().await?;
     let (mut own, mut other) = (Sample::default(), Sample::default());
-    let mut ratios = Vec::new();
+    let (mut rates, mut times) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let theirs = incumbent.measure(operation, time / ROUNDS).await?;
         let ours = driver.measure(operation, time / ROUNDS).await?;
-        ratios.push(ours.per_second() / theirs.per_second());
+        rates.push(ours.per_second() / theirs.per_second());
+        times.push(theirs.seconds_each() / ours.seconds_each());
         own.add(ours);
         other.add(theirs);
     }
-    ratios.sort_unstable_by(f64::total_cmp);
-    let ratio = ratios.get(ratios.len() / 2).copied();
     Ok(Measured {
         operation,
         figures: own.figures(),
         compared: Some(Compared {
             incumbent: other.figures(),
-            ratio: ratio.unwrap_or_default(),
+            by_rate: median(rates),
+            by_processor_time: median(times),
         }),
     })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// For what is measured only for comparison.
