@@ -4,6 +4,7 @@
 //! Statements are used once each and within minutes; each answer is compared with the record that it must carry.
 
 mod accounts;
+mod apart;
 mod bounds;
 mod memory;
 mod phase;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use accounts::{LoadAccount, OneClick};
+pub use apart::Apart;
 pub use bounds::Bounds;
 pub use memory::{Memory, memory};
 pub use phase::Figures;
@@ -67,37 +69,41 @@ pub struct Measured {
 pub struct Compared {
     /// Its own.
     pub incumbent: Figures,
-    /// Trefoil's rate by the incumbent's, both with the driver on the same processors: the median of [`ROUNDS`] turns.
-    pub by_rate: f64,
-    /// What processors that a server has for itself would give: the incumbent's processor time for one request, with its databases',
-    /// by Trefoil's. The median likewise.
-    pub by_processor_time: f64,
+    /// Trefoil's rate by the incumbent's: the median of [`ROUNDS`] turns.
+    pub ratio: f64,
 }
 
 /// Turns of an operation that is compared: what else happens on the machine meanwhile touches both.
 pub const ROUNDS: u32 = 5;
 
-/// Runs all operations against a fresh server on a fresh store, by turns with the incumbent where there is one.
+/// Runs all operations against a fresh server on a fresh store, by turns with the incumbent where there is one: then the servers
+/// have processors that the driver leaves to them.
 ///
 /// # Errors
 /// Where the server does not start, or refuses what it must accept before the clock runs.
 pub async fn run(
     kind: Kind,
     options: &LoadOptions,
-    mut incumbent: Option<&mut Incumbent>,
+    mut incumbent: Option<(&mut Incumbent, &Apart)>,
 ) -> Result<Outcome, Failure> {
+    if let Some((_, apart)) = &incumbent {
+        apart.as_server().await?;
+    }
     let backend = Backend::fresh(kind, options.directory.as_deref())?;
     let server = ServerProcess::start(&options.server, &backend).await?;
     let mut bounds = Bounds::of_machine(backend.directory())?;
     let made = options.accounts.max(options.connections);
     let shares = accounts::create(&server, made, options.connections).await?;
     let mut driver = Driver::new(server, shares);
+    if let Some((_, apart)) = &incumbent {
+        apart.as_driver().await?;
+    }
     let mut measured = Vec::new();
     for operation in Operation::ALL {
-        let peer = incumbent.as_deref_mut();
+        let peer = incumbent.as_mut();
         let peer = peer.filter(|_| Incumbent::OPERATIONS.contains(&operation));
         measured.push(match peer {
-            Some(peer) => by_turns(&mut driver, peer, operation, options.time).await?,
+            Some((peer, _)) => by_turns(&mut driver, peer, operation, options.time).await?,
             None => Measured {
                 operation,
                 figures: driver.measure(operation, options.time).await?.figures(),
@@ -122,29 +128,24 @@ async fn by_turns(
 ) -> Result<Measured, Failure> {
     incumbent.prepare().await?;
     let (mut own, mut other) = (Sample::default(), Sample::default());
-    let (mut rates, mut times) = (Vec::new(), Vec::new());
+    let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
         let theirs = incumbent.measure(operation, time / ROUNDS).await?;
         let ours = driver.measure(operation, time / ROUNDS).await?;
-        rates.push(ours.per_second() / theirs.per_second());
-        times.push(theirs.seconds_each() / ours.seconds_each());
+        ratios.push(ours.per_second() / theirs.per_second());
         own.add(ours);
         other.add(theirs);
     }
+    ratios.sort_unstable_by(f64::total_cmp);
+    let ratio = ratios.get(ratios.len() / 2).copied();
     Ok(Measured {
         operation,
         figures: own.figures(),
         compared: Some(Compared {
             incumbent: other.figures(),
-            by_rate: median(rates),
-            by_processor_time: median(times),
+            ratio: ratio.unwrap_or_default(),
         }),
     })
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// For what is measured only for comparison.

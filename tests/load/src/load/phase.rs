@@ -210,11 +210,6 @@ impl Sample {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64().max(1e-3)
     }
 
-    /// The server's processor time for one right answer.
-    pub(crate) fn seconds_each(&self) -> f64 {
-        self.server_time.as_secs_f64() / (self.latencies.len() as f64).max(1.0)
-    }
-
     pub(crate) const fn errors(&self) -> usize {
         self.errors
     }

@@ -17,7 +17,7 @@ use serde_json::json;
 use trefoil_load::Failure;
 use trefoil_load::backend::Kind;
 use trefoil_load::incumbent::Incumbent;
-use trefoil_load::load::{LoadOptions, memory, run, server_beside};
+use trefoil_load::load::{Apart, LoadOptions, memory, run, server_beside};
 
 use report::{report, rounded};
 
@@ -81,7 +81,11 @@ async fn act(arguments: Arguments) -> Result<(), Failure> {
         accounts: arguments.accounts.max(1),
     };
     let mut incumbent = match &arguments.incumbent {
-        Some(folder) => Some(Incumbent::start(folder, &options).await?),
+        Some(folder) => {
+            let apart = Apart::of_machine()?;
+            apart.as_server().await?;
+            Some((Incumbent::start(folder, &options).await?, apart))
+        }
         None => None,
     };
     for kind in kinds {
@@ -107,7 +111,8 @@ async fn act(arguments: Arguments) -> Result<(), Failure> {
             }
             continue;
         }
-        let outcome = run(kind, &options, incumbent.as_mut()).await?;
+        let peer = incumbent.as_mut().map(|(peer, apart)| (peer, &*apart));
+        let outcome = run(kind, &options, peer).await?;
         report(&outcome, arguments.json);
     }
     Ok(())
