@@ -44,6 +44,7 @@ pub(crate) fn prepare(repo: &Repo) -> Result<PathBuf, Failure> {
             "--no-audit",
             "--no-fund",
             "--no-package-lock",
+            "--ignore-scripts",
             "--silent",
         ])
         .arg("--prefix")

@@ -24,7 +24,7 @@ use crate::args::Cli;
 use crate::failure::{Exit, Failure};
 use crate::ui::Ui;
 
-/// A server allocates a hundred times for one request; the system's allocator took a seventh of its time.
+/// A server allocates much for each request: the system's allocator took a seventh of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,6 @@
 //! Public byte strings of fixed length, each with a type of its own, and [`Blob`] for the others.
-//! On the wire they are base64url without padding (RFC 4648 section 5).
+//! On the wire they are base64url without padding (RFC 4648 section 5). Where a [`Blob`] may hold a secret, its field goes
+//! through [`constant_time`].
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -363,6 +364,23 @@ blob!(
     SealedNonce
 );
 
+/// For fields that may hold what is not public: `#[serde(with = "constant_time")]`.
+pub(crate) mod constant_time {
+    use zeroize::Zeroizing;
+
+    use super::{Blob, Deserializer, Serializer, Text, decode, encode};
+
+    pub(crate) fn serialize<S: Serializer>(blob: &Blob, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Zeroizing::new(encode(&blob.0)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Blob, D::Error> {
+        deserializer.deserialize_str(Text(|text: &str| decode(text).map(Blob)))
+    }
+}
+
 impl Envelope {
     /// SHA-256 of the bytes; stands in the factor's entry of the signed payload.
     #[must_use]
@@ -417,6 +435,11 @@ mod tests {
                 .collect();
             texts.extend(longer);
         }
+        // Behind what the quicker one reads in large steps.
+        let longer = texts.iter().step_by(7).flat_map(|text| {
+            [32, 64, 100].map(|length| alloc::format!("{}{text}", "AZaz09-_".repeat(length / 4)))
+        });
+        texts.extend(longer.collect::<Vec<_>>());
         let mut taken = 0;
         for text in &texts {
             let read = decode(text);

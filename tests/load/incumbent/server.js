@@ -17,7 +17,7 @@ import stringify from "json-stable-stringify";
 import knex from "knex";
 import { createClient } from "redis";
 
-const { DATABASE_SOCKET, REDIS_PORT } = process.env;
+const { DATABASE_SOCKET, CACHE_SOCKET } = process.env;
 const WORKERS = availableParallelism();
 const CACHED_SECONDS = 90;
 const SIGNED_WITHIN_SECONDS = 600;
@@ -53,7 +53,7 @@ if (cluster.isPrimary) {
 
 async function serve() {
   const database = connect();
-  const cache = createClient({ socket: { host: "127.0.0.1", port: Number(REDIS_PORT) } });
+  const cache = createClient({ socket: { path: CACHE_SOCKET } });
   // At the end it is killed with the rest; before, its absence shows in the figures.
   cache.on("error", () => process.exit(1));
   await cache.connect();

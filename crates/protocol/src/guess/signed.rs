@@ -48,7 +48,8 @@ pub enum SignedError {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Signed))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Form {
-    /// JSON, byte for byte as signed.
+    /// JSON, byte for byte as signed. What unlocks a counter, and what the server is dealt, is in it.
+    #[serde(with = "crate::bytes::constant_time")]
     body: Blob,
     /// Over the label of what it is.
     signature: Signature,

@@ -39,6 +39,7 @@ pub struct SlotEnrolment {
     pub index: u16,
     /// The evaluator's part of the key, 32 bytes little-endian: to a node sealed to its HPKE key
     /// ([`super::dealing::share_info`]), to the server as it is.
+    #[serde(with = "crate::bytes::constant_time")]
     pub share: Blob,
     /// SHA-256 of the tag that unlocks counters here.
     pub unlock_hash: UnlockHash,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -39,11 +39,9 @@ impl Processes {
             Some(parent) => TempDir::new_in(parent)?,
             None => TempDir::new()?,
         };
-        // The database's user passes through it.
-        fs::set_permissions(&directory, Permissions::from_mode(0o711))?;
-        let (database, socket) = start_database(directory.path()).await?;
-        let (cache, port) = start_cache(directory.path())?;
-        let (node, address) = start_node(folder, &socket, port).await?;
+        let (database, database_socket) = start_database(directory.path()).await?;
+        let (cache, cache_socket) = start_cache(directory.path())?;
+        let (node, address) = start_node(folder, &database_socket, &cache_socket).await?;
         Ok(Self {
             node,
             database,
@@ -79,14 +77,18 @@ fn id(process: &Child) -> Result<u32, Failure> {
 
 /// Durable: a commit is flushed before it is acknowledged.
 async fn start_database(directory: &Path) -> Result<(Child, PathBuf), Failure> {
-    let (data, socket) = (directory.join("mariadb"), directory.join("mariadb.socket"));
+    // Nobody else enters it: whoever reaches the socket is the database's root.
+    let data = directory.join("mariadb");
+    let socket = data.join("socket");
     let datadir = option("--datadir=", &data);
     let as_root = fs::metadata(directory)?.uid() == 0;
     let user: &[&str] = if as_root { &[DATABASE_USER] } else { &[] };
     fs::create_dir(&data)?;
+    fs::set_permissions(&data, Permissions::from_mode(0o700))?;
     if as_root {
         finish(program("chown").arg("mysql").arg(&data)).await?;
-        fs::set_permissions(directory, Permissions::from_mode(0o777))?;
+        // The database's user passes through it.
+        fs::set_permissions(directory, Permissions::from_mode(0o711))?;
     }
     let mut install = program("mariadb-install-db");
     install.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
@@ -118,29 +120,31 @@ async fn start_database(directory: &Path) -> Result<(Child, PathBuf), Failure> {
 }
 
 /// A cache and nothing more: it writes no files.
-fn start_cache(directory: &Path) -> Result<(Child, u16), Failure> {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port();
+fn start_cache(directory: &Path) -> Result<(Child, PathBuf), Failure> {
+    let directory = directory.join("redis");
+    fs::create_dir(&directory)?;
+    fs::set_permissions(&directory, Permissions::from_mode(0o700))?;
+    let socket = directory.join("socket");
     let child = program("redis-server")
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--port", "0", "--unixsocket"])
+        .arg(&socket)
         .args(["--save", "", "--appendonly", "no", "--dir"])
         .arg(directory)
         .spawn()
         .map_err(|error| missing("redis-server", &error))?;
-    Ok((child, port))
+    Ok((child, socket))
 }
 
 async fn start_node(
     folder: &Path,
-    socket: &Path,
-    cache: u16,
+    database: &Path,
+    cache: &Path,
 ) -> Result<(Child, SocketAddr), Failure> {
     let mut child = program("node")
         .arg(folder.join("server.js"))
         .env("NODE_ENV", "production")
-        .env("DATABASE_SOCKET", socket)
-        .env("REDIS_PORT", cache.to_string())
+        .env("DATABASE_SOCKET", database)
+        .env("CACHE_SOCKET", cache)
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
@@ -162,9 +166,14 @@ fn option(name: &str, value: &Path) -> std::ffi::OsString {
     option
 }
 
-/// Killed when dropped, and silent.
+/// Killed when dropped, and silent. Debian keeps servers where only root looks for them.
 fn program(name: &str) -> Command {
-    let mut command = Command::new(name);
+    let server = Path::new("/usr/sbin").join(name);
+    let mut command = if server.is_file() {
+        Command::new(server)
+    } else {
+        Command::new(name)
+    };
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -126,12 +126,15 @@ async fn by_turns(
     operation: Operation,
     time: Duration,
 ) -> Result<Measured, Failure> {
-    incumbent.prepare().await?;
     let (mut own, mut other) = (Sample::default(), Sample::default());
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
+        incumbent.prepare().await?;
         let theirs = incumbent.measure(operation, time / ROUNDS).await?;
         let ours = driver.measure(operation, time / ROUNDS).await?;
+        if theirs.errors() + ours.errors() > 0 {
+            return Err("an answer was wrong: what came of it compares nothing".into());
+        }
         ratios.push(ours.per_second() / theirs.per_second());
         own.add(ours);
         other.add(theirs);
