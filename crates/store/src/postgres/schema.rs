@@ -208,7 +208,11 @@ impl Schema {
         if let Err(error) = connection.batch_execute(VERSIONS).await
             && !matches!(
                 error.code(),
-                Some(&SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE)
+                Some(
+                    &SqlState::UNIQUE_VIOLATION
+                        | &SqlState::DUPLICATE_TABLE
+                        | &SqlState::DUPLICATE_OBJECT
+                )
             )
         {
             return Err(error.into());
