@@ -241,6 +241,17 @@ pub(crate) async fn login(
     factors: &[&str],
     now: u64,
 ) -> Result<(OpenedSession, Caller), StoreError> {
+    login_until(store, tenant_name, factors, now, now + SESSION).await
+}
+
+/// A login whose session is good until `expires`.
+pub(crate) async fn login_until(
+    store: &impl MetadataStore,
+    tenant_name: &str,
+    factors: &[&str],
+    now: u64,
+    expires: u64,
+) -> Result<(OpenedSession, Caller), StoreError> {
     let token = token();
     let open = OpenSession {
         tenant: tenant(tenant_name),
@@ -249,7 +260,7 @@ pub(crate) async fn login(
         session: NewSession {
             token,
             level: Level::Primary,
-            expires: now + SESSION,
+            expires,
         },
         now,
     };
