@@ -1,6 +1,6 @@
 //! Public byte strings of fixed length, each with a type of its own, and [`Blob`] for the others.
 //! On the wire they are base64url without padding (RFC 4648 section 5). Where a [`Blob`] may hold a secret, its field goes
-//! through [`constant_time`].
+//! through `constant_time`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
